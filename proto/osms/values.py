@@ -1,0 +1,108 @@
+"""What the strings of the contract mean: IIN and BIN, months, dates.
+
+Shared by every side, so that a clinic's program, a loader and the gateway agree on what is valid.
+A month is the integer ``year * 12 + month - 1``, so that months can be counted and compared.
+"""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+ALMATY = ZoneInfo("Asia/Almaty")
+"""The one time zone of all calendar dates."""
+
+_WEIGHTS_FIRST = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+_WEIGHTS_SECOND = (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)
+
+
+class IinMalformedError(ValueError):
+    """The text is not 12 ASCII digits."""
+
+
+class IinCheckDigitError(ValueError):
+    """Twelve digits, but the last does not follow from the others."""
+
+
+def check_digit(stem: str) -> int | None:
+    """Return the twelfth digit for eleven, or None if no such number may exist.
+
+    >>> check_digit("90010139000"), check_digit("90010139030"), check_digit("90010139037")
+    (2, 7, None)
+    """
+    digits = [ord(character) - 48 for character in stem]
+    for weights in (_WEIGHTS_FIRST, _WEIGHTS_SECOND):
+        remainder = sum(map(int.__mul__, digits, weights)) % 11
+        if remainder < 10:
+            return remainder
+    return None
+
+
+def parse_iin(text: str) -> int:
+    """Return an IIN or BIN as the number that the store keeps.
+
+    Only form and check digit are tested: the law no longer ties the digits to a birth date.
+
+    Raises IinMalformedError or IinCheckDigitError.
+
+    >>> parse_iin("050101690002")
+    50101690002
+    """
+    if len(text) != 12 or not (text.isascii() and text.isdigit()):
+        raise IinMalformedError
+    if check_digit(text[:11]) != ord(text[11]) - 48:
+        raise IinCheckDigitError
+    return int(text)
+
+
+def format_iin(number: int) -> str:
+    """Return the twelve digits of a stored IIN or BIN.
+
+    >>> format_iin(50101690002)
+    '050101690002'
+    """
+    return f"{number:012d}"
+
+
+def parse_date(text: str) -> date:
+    """Return the date of ``YYYY-MM-DD``; raise ValueError for any other form.
+
+    >>> parse_date("2024-02-29")
+    datetime.date(2024, 2, 29)
+    """
+    if len(text) != 10 or not text.isascii():
+        raise ValueError(text)
+    return date.fromisoformat(text)
+
+
+def month_of(day: date) -> int:
+    """Return the month that holds a day.
+
+    >>> format_month(month_of(date(2026, 3, 31)))
+    '2026-03'
+    """
+    return day.year * 12 + day.month - 1
+
+
+def first_day(month: int) -> date:
+    """Return the first day of a month."""
+    return date(month // 12, month % 12 + 1, 1)
+
+
+def parse_month(text: str) -> int:
+    """Return the month of ``YYYY-MM``; raise ValueError for any other form.
+
+    >>> parse_month("2017-07")
+    24210
+    """
+    if len(text) != 7 or text[4] != "-":
+        raise ValueError(text)
+    return month_of(parse_date(f"{text}-01"))
+
+
+def format_month(month: int) -> str:
+    """Return the ``YYYY-MM`` of a month."""
+    return f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def almaty_date(instant: datetime) -> date:
+    """Return the calendar date in Almaty at an aware instant."""
+    return instant.astimezone(ALMATY).date()
