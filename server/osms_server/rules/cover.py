@@ -1,0 +1,108 @@
+"""Cover by contributions: the months in which rules 7 and 8 hold, as bits.
+
+Bit 0 is the month of the service date, because nothing before it can matter for how long the
+answer lasts; sets go on into the future without end.
+"""
+
+from typing import NamedTuple
+
+from osms_server.rules.eras import CoverRules, Moment
+from osms_server.rules.ledger import Ledger
+from osms_server.rules.months import FIRST_MONTH, members, runs, spread
+
+
+class Cover(NamedTuple):
+    """The months in which contributions open cover, under the rules of one era.
+
+    Within a month an answer changes at most once: on the day after the due day, when the month
+    before becomes overdue.
+    """
+
+    up_to_due_day: int
+    """Insured, on the days up to the due day."""
+    after_due_day: int
+    """Insured, on the days after it; never more months than up to it."""
+    by_months: int
+    """Insured or retained by settled months (rule 7), on any day."""
+    prepaid: int
+    """Insured by prepayment (rule 8), on any day."""
+    long_payer: int
+    """The person counts as a long payer."""
+
+
+EVERYBODY = Cover(-1, -1, -1, 0, 0)
+"""Cover while everybody is insured: every month, for ever."""
+
+
+def cover_of(ledger: Ledger, settled: int, moment: Moment, rules: CoverRules) -> Cover:
+    """Return the months from a service date's month on in which contributions open cover.
+
+    `settled` holds the person's settled months: paid ones and state-settled ones.
+
+    Rule 7. A person is covered in a month if the window (the last months up to this one, none
+    before the system's start) holds a settled month, and every unsettled month of it is younger
+    than the retention. The person is insured until the due day of the oldest unsettled month;
+    from the day after it, cover is retained until the last day of the month in which that month
+    is still younger than the retention. Law No. 405-V, article 5.
+    """
+    if rules.universal:
+        return EVERYBODY
+    held = before = after = long = 0
+    if rules.window:
+        seen = settled >> moment.shift
+        # Months before the system's start are not looked at: here they cannot be missing.
+        counted = (seen | moment.before_start) >> moment.reach - rules.window
+        held = runs(counted, rules.window - rules.retention)
+        long = long_payer_months(ledger.paid, settled, moment.month, rules)
+        if long:
+            held |= runs(counted, rules.window - rules.long_retention) & long
+        if moment.near_start:
+            seen = (seen & ~moment.before_start) >> moment.reach - rules.window
+            held &= spread(seen, rules.window) >> rules.window - 1
+        before = runs(counted, rules.window - 2)
+        after = before & before >> 1 & held
+        before &= held
+    prepaid = prepaid_months(ledger.advance, moment.month, rules.prepaid_run)
+    if prepaid:
+        # Where rule 7 holds, it decides: prepayment adds only months that it leaves open.
+        added = prepaid & ~held
+        before |= added
+        after |= added
+    return Cover(before, after, held, prepaid, long)
+
+
+def long_payer_months(paid: int, settled: int, month: int, rules: CoverRules) -> int:
+    """Return the months from `month` on in which a person counts as a long payer.
+
+    A long payer has a long enough run of consecutive paid months that ends in the month itself or
+    at most the long retention before it; what is paid after it does no harm. Cover then lasts for
+    the long retention, from the first unsettled month on. Law No. 405-V, article 5.
+    """
+    if not rules.long_run:
+        return 0
+    if rules.long_counts_state:
+        paid = settled
+    elif paid.bit_count() < rules.long_run:
+        return 0
+    ends = runs(paid, rules.long_run) << rules.long_run - 1
+    return spread(ends, rules.long_retention + 1) >> month - FIRST_MONTH
+
+
+def prepaid_months(advance: tuple[tuple[int, int], ...], month: int, run: int) -> int:
+    """Return the months from `month` on that are covered by prepayment.
+
+    Rule 8. Who paid a whole run of months before the first of them began is insured from the first
+    day of the first month until the last day of the last; a payment received later never helps.
+    Law No. 405-V, article 5.
+    """
+    if not run or len(advance) < run:
+        return 0
+    received = dict(advance)
+    bits = 0
+    for paid_month in received:
+        bits |= 1 << paid_month - FIRST_MONTH
+    starts = 0
+    for start in members(runs(bits, run), FIRST_MONTH):
+        if all(received[later] < start for later in range(start, start + run)):
+            starts |= 1 << start - FIRST_MONTH
+    return spread(starts, run) >> month - FIRST_MONTH

@@ -1,0 +1,48 @@
+"""What people read: a status and its ground, the next step, and the rule that decided."""
+
+import tomllib
+from importlib import resources
+from types import MappingProxyType
+from typing import Any, Literal
+
+from osms_server.rules.decision import Ground, NextStep, Status, redact
+
+Language = Literal["kk", "ru", "en"]
+"""Kazakh, Russian, English."""
+
+
+def _load(language: Language) -> MappingProxyType[str, Any]:
+    folder = resources.files(__package__).joinpath("texts")
+    return MappingProxyType(tomllib.loads(folder.joinpath(f"{language}.toml").read_text("utf-8")))
+
+
+_TEXTS = {language: _load(language) for language in ("kk", "ru", "en")}
+
+
+def sentence(status: Status, ground: Ground | None, language: Language) -> str:
+    """Return a status and the ground that decided, in one sentence.
+
+    EXEMPT and STATE_PAID are told as BUDGET_PAID, because nobody may learn which it is. None: no
+    ground is named.
+    """
+    key = "ANY" if ground is None else redact((ground,))[0]
+    text: str = _TEXTS[language]["sentence"][status][key]
+    return text
+
+
+def next_step(step: NextStep, language: Language) -> str:
+    """Return what the person can do next."""
+    text: str = _TEXTS[language]["next_step"][step]
+    return text
+
+
+def rule(number: int, language: Language) -> str:
+    """Return what a rule says. Rules 5 and 6 say the same, because nobody may learn which it is."""
+    text: str = _TEXTS[language]["rule"][str(number)]
+    return text
+
+
+def legal_reference(number: int, language: Language = "kk") -> str:
+    """Return the act, article and paragraph of a rule."""
+    text: str = _TEXTS[language]["legal_reference"][str(number)]
+    return text
