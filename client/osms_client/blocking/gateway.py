@@ -1,0 +1,12 @@
+"""The blocking gateway: all calls on one channel."""
+
+from osms_client.blocking.categories import CategoryCalls
+from osms_client.blocking.consumers import ConsumerCalls
+from osms_client.blocking.payments import PaymentCalls
+
+
+class Gateway(ConsumerCalls, PaymentCalls, CategoryCalls):
+    """The gateway as blocking calls: ``with Gateway("127.0.0.1:50051") as gateway:``.
+
+    One gateway serves many threads. The methods are those of ``AsyncGateway``.
+    """
