@@ -1,0 +1,161 @@
+"""The only place where the parts of the server are put together."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_reflection.v1alpha._async import ReflectionServicer
+from osms.v1 import (
+    category_service_pb2,
+    category_service_pb2_grpc,
+    consumer_service_pb2,
+    consumer_service_pb2_grpc,
+    payment_service_pb2,
+    payment_service_pb2_grpc,
+)
+from osms_storage.categories import discard_unfinished
+from osms_storage.clock import file_clock, system_clock
+from osms_storage.errors import StoreError
+from osms_storage.migrations import check_schema
+from osms_storage.store import Store
+
+from osms_server.interceptors import ErrorInterceptor
+from osms_server.law import Laws
+from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
+from osms_server.settings import Settings
+
+HEALTH_CHECK_EVERY_S = 1.0
+
+REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
+
+SERVICES = tuple(
+    module.DESCRIPTOR.services_by_name[name].full_name
+    for module, name in (
+        (consumer_service_pb2, "ConsumerService"),
+        (payment_service_pb2, "PaymentService"),
+        (category_service_pb2, "CategoryService"),
+    )
+)
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store of these settings, with their clock."""
+    clock = file_clock(settings.test_clock) if settings.test_clock else system_clock
+    return Store(settings.store, clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A server that listens."""
+
+    server: grpc.aio.Server
+    address: str
+    """Host and port."""
+
+
+@asynccontextmanager
+async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+    """Serve until the end of the context, then let calls in flight finish.
+
+    Raises SchemaMismatchError if the store's schema is not this release's, ValueError if a test
+    clock is asked for on an address that is not loopback.
+    """
+    host, _, _ = settings.listen.rpartition(":")
+    if settings.test_clock and not _loopback(host):
+        raise ValueError("A test clock is for loopback addresses only.")
+    async with open_store(settings) as store:
+        await check_schema(store)
+        await discard_unfinished(store)
+        server = grpc.aio.server(
+            interceptors=[ErrorInterceptor()],
+            options=[
+                ("grpc.max_receive_message_length", settings.message_bytes_max),
+                ("grpc.max_send_message_length", settings.message_bytes_max),
+                # A second server on the same port must fail, not share it by accident.
+                ("grpc.so_reuseport", 0),
+            ],
+        )
+        health_servicer = _register(server, store, settings)
+        port = server.add_insecure_port(settings.listen)
+        await server.start()
+        watch = asyncio.create_task(_watch_health(store, health_servicer))
+        try:
+            yield Gateway(server, f"{host}:{port}")
+        finally:
+            watch.cancel()
+            await health_servicer.enter_graceful_shutdown()
+            await server.stop(settings.shutdown_grace_s)
+
+
+def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> health.HealthServicer:
+    laws = Laws(store)
+    consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
+        ConsumerServicer(store, laws, settings), server
+    )
+    payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
+        PaymentServicer(store, laws, settings), server
+    )
+    category_service_pb2_grpc.add_CategoryServiceServicer_to_server(
+        CategoryServicer(store, laws, settings), server
+    )
+    health_servicer = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    names = (*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)
+    _enable_reflection(server, (*names, reflection.SERVICE_NAME, REFLECTION_V1))
+    return health_servicer
+
+
+def _enable_reflection(server: grpc.aio.Server, names: tuple[str, ...]) -> None:
+    """Serve reflection in both versions: their messages are the same but for the package."""
+    reflection.enable_server_reflection(names, server)
+    servicer = reflection.aio.ReflectionServicer(names)
+    handler = grpc.stream_stream_rpc_method_handler(
+        servicer.ServerReflectionInfo,
+        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
+        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler}),)
+    )
+
+
+async def _watch_health(store: Store, servicer: health.HealthServicer) -> None:
+    """Keep health at what the store can do: a store that cannot be read answers nobody."""
+    while True:
+        status = health_pb2.HealthCheckResponse.SERVING
+        try:
+            await check_schema(store)
+        except StoreError:
+            status = health_pb2.HealthCheckResponse.NOT_SERVING
+        for name in ("", *SERVICES):
+            await servicer.set(name, status)
+        await asyncio.sleep(HEALTH_CHECK_EVERY_S)
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with running_gateway(settings) as gateway:
+        sys.stdout.write(f"osms: serving on {gateway.address}\n")
+        sys.stdout.flush()
+        await stopping.wait()

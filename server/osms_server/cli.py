@@ -1,0 +1,106 @@
+"""The server's commands: init, serve, verify."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from osms_seeds import reference
+from osms_storage.errors import StoreError
+from osms_storage.migrations import check_schema, migrate
+from osms_storage.reference import apply_reference
+from osms_storage.verification import verify_ledgers
+from rich.console import Console
+
+from osms_server import rules
+from osms_server.bootstrap import open_store, serve
+from osms_server.law import Laws
+from osms_server.settings import Settings
+
+StoreOption = Annotated[
+    str | None, typer.Option("--store", help="Path of an SQLite file, or a URL. [OSMS_STORE]")
+]
+ClockOption = Annotated[
+    Path | None,
+    typer.Option("--test-clock", help="File with the ISO instant at which the clock stands."),
+]
+
+T = TypeVar("T")
+
+console = Console()
+verify = typer.Typer(help="Prove that a store is whole.", no_args_is_help=True)
+
+
+def _settings(**given: object) -> Settings:
+    """Return the settings, with the options that were given over environment and file."""
+    return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # pydantic checks them
+
+
+def init(store: StoreOption = None, test_clock: ClockOption = None) -> None:
+    """Make a store, or bring one to this release: schema, reference data, rule set.
+
+    Running it again changes nothing. Law is data: a release with newer parameters takes effect in
+    a store only by this command, as a revision of its own.
+    """
+    settings = _settings(store=store, test_clock=test_clock)
+
+    async def run() -> bool:
+        await migrate(settings.store)
+        async with open_store(settings) as opened:
+            documents = {
+                **reference.documents(),
+                "parameter": rules.Parameters.bundled_documents(),
+            }
+            return await apply_reference(opened, documents)
+
+    changed = _run(run())
+    console.print("The store is ready." if changed else "The store was ready; nothing changed.")
+
+
+def serve_command(
+    store: StoreOption = None,
+    listen: Annotated[
+        str | None, typer.Option(help="Host and port; port 0 takes a free one. [OSMS_LISTEN]")
+    ] = None,
+    test_clock: ClockOption = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; calls in flight finish."""
+    _run(serve(_settings(store=store, listen=listen, test_clock=test_clock)))
+
+
+@verify.command("ledger")
+def verify_ledger(store: StoreOption = None) -> None:
+    """Compare every ledger with one made anew from the facts. Exit status 1 if any differs."""
+    settings = _settings(store=store)
+
+    async def run() -> tuple[int, int]:
+        people = wrong = 0
+        async with open_store(settings) as opened:
+            await check_schema(opened)
+            law = await Laws(opened).refresh()
+            async for page in verify_ledgers(opened, law.data, law.policy):
+                people += page.people
+                wrong += len(page.wrong)
+        return people, wrong
+
+    people, wrong = _run(run())
+    console.print(f"{people:,} ledgers compared with their facts, {wrong:,} differ.")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work; what an operator can mend is said in words, with exit status 2."""
+    try:
+        return asyncio.run(work)
+    except (StoreError, OSError, ValueError) as exc:
+        typer.echo(f"osms: {exc}", err=True)
+        raise typer.Exit(2) from exc
+
+
+def register(app: typer.Typer) -> None:
+    """Add the server's commands to `osms`."""
+    app.command("init")(init)
+    app.command("serve")(serve_command)
+    app.add_typer(verify, name="verify")

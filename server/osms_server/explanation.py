@@ -1,0 +1,153 @@
+"""The month ledger behind an answer: what settled each month, and which rule decided."""
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+from osms.v1 import consumer_service_pb2 as pb
+from osms.values import first_day, format_month, month_of
+from osms_storage.payments import list_payments
+from osms_storage.records import LedgerRow, PaymentFact
+from osms_storage.store import Store
+
+from osms_server import answers, rules
+from osms_server.fields import Fields, timestamp
+from osms_server.inquiry import View
+from osms_server.rules.texts import Language
+
+MONTHS_MAX = 120
+"""The most months one explanation shows."""
+
+
+def shown_months(
+    fields: Fields, request: pb.ExplainConsumerRequest, day: date
+) -> tuple[int | None, int | None]:
+    """Return the months a caller asks for; None where the window of the decision decides."""
+    first = fields.month(request.first_month, "first_month")
+    last = fields.month(request.last_month, "last_month")
+    lowest = month_of(day) if first is None else first
+    highest = month_of(day) if last is None else last
+    if first is not None and last is not None and last < first:
+        fields.violate("last_month", "must not be before first_month")
+    elif highest - lowest >= MONTHS_MAX:
+        fields.violate("last_month", f"must be less than {MONTHS_MAX} months from first_month")
+    return first, last
+
+
+async def explain(
+    store: Store,
+    view: View,
+    iin: int,
+    day: date,
+    months: tuple[int | None, int | None],
+    language: Language,
+) -> pb.ExplainConsumerResponse:
+    """Return an answer and how it came about."""
+    decision = answers.decide(view, iin, day)
+    answer = answers.whole(view, iin, day, decision, secrets.token_hex(8), language)
+    response = pb.ExplainConsumerResponse(
+        eligibility=answer,
+        rule=_rule(decision, language),
+        retention_months=decision.retention_months,
+    )
+    row = view.ledgers.get(iin)
+    if row is None:
+        return response
+    window = _window(view, day)
+    first, last = months
+    if first is None:
+        lowest = window[0] if window else month_of(day)
+        first = lowest if last is None else min(lowest, last)
+    if last is None:
+        last = max(month_of(day), first)
+    async with store.reading() as connection:
+        payments = await list_payments(
+            connection,
+            iin,
+            first_period=first,
+            last_period=last,
+            known_revision=view.moment.revision,
+        )
+    by_month: dict[int, list[PaymentFact]] = defaultdict(list)
+    for payment in payments:
+        by_month[payment.period].append(payment)
+    for month in range(first, last + 1):
+        response.months.append(_month(view, row, decision, day, month, by_month[month], window))
+    return response
+
+
+def _window(view: View, day: date) -> tuple[int, int] | None:
+    """Return the months that rule 7 looks at; None on a day on which it is not in force."""
+    length = view.law.parameters.at(day).arrears_window_months
+    if length is None:
+        return None
+    start = month_of(view.law.parameters.first_day)
+    return max(month_of(day) - length + 1, start), month_of(day)
+
+
+def _rule(decision: rules.Decision, language: Language) -> pb.DecidingRule:
+    # Exempt and state-paid people are one kind to the caller, in the rule's number and text too.
+    number = 6 if decision.rule == 5 else decision.rule
+    return pb.DecidingRule(
+        number=number,
+        legal_reference=rules.texts.legal_reference(number, language),
+        text=rules.texts.rule(number, language),
+    )
+
+
+def _month(
+    view: View,
+    row: LedgerRow,
+    decision: rules.Decision,
+    day: date,
+    month: int,
+    payments: Sequence[PaymentFact],
+    window: tuple[int, int] | None,
+) -> pb.LedgerMonth:
+    data, parameters = view.law.data, view.law.parameters
+    covering = data.covering
+    net = sum(p.amount_tiyn - p.reversed_tiyn for p in payments if p.purpose in covering)
+    paid = net >= parameters.minimum_tiyn(month)
+    settled = paid or _state_settled(view, row, month)
+    due_on = first_day(month + 1).replace(day=parameters.at(day).payment_due_day)
+    shown = pb.LedgerMonth(
+        month=format_month(month),
+        paid_tiyn=net,
+        due_on=due_on.isoformat(),
+        overdue=not settled and day > due_on,
+        blocking=month in decision.blocking_months,
+        in_window=window is not None and window[0] <= month <= window[1],
+        owed_tiyn=0 if settled else parameters.independent_payer_rate_tiyn(month),
+    )
+    if paid:
+        shown.settlement = pb.MONTH_SETTLEMENT_PAYMENT
+    elif settled:
+        shown.settlement = pb.MONTH_SETTLEMENT_NOT_BY_PAYMENT
+    else:
+        shown.settlement = pb.MONTH_SETTLEMENT_UNSETTLED
+    for payment in sorted(payments, key=lambda p: p.received_on):
+        shown.payments.append(
+            pb.MonthPayment(
+                reference=payment.reference,
+                line_no=payment.line_no,
+                received_on=payment.received_on.isoformat(),
+                purpose_code=f"{payment.purpose:03d}",
+                amount_tiyn=payment.amount_tiyn,
+                reversed_tiyn=payment.reversed_tiyn,
+                gives_cover=payment.purpose in covering,
+                recorded_at=timestamp(payment.recorded_at),
+            )
+        )
+    return shown
+
+
+def _state_settled(view: View, row: LedgerRow, month: int) -> bool:
+    """Return whether a state-paid or exempt span touches any day of a month."""
+    first, after = first_day(month).toordinal(), first_day(month + 1).toordinal()
+    return any(
+        view.law.data.kind(span.source_id, span.category_id) in ("STATE_PAID", "EXEMPT")
+        and span.assigned_on < after
+        and (not span.removed_on or span.removed_on > first)
+        for span in row.spans
+    )

@@ -1,0 +1,183 @@
+"""Where wire values become domain values; every violation of a request is reported at once."""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from osms.v1 import core_pb2
+from osms.values import (
+    ALMATY,
+    IinCheckDigitError,
+    IinMalformedError,
+    almaty_date,
+    parse_date,
+    parse_iin,
+    parse_month,
+)
+
+from osms_server.errors import Reason, RequestError, Violation
+from osms_server.rules.texts import Language
+
+CASE_REFERENCE_MAX = 64
+NAME_MAX = 200
+REFERENCE_MAX = 64
+
+
+_LANGUAGES: dict[int, Language] = {core_pb2.LANGUAGE_RU: "ru", core_pb2.LANGUAGE_EN: "en"}
+
+
+class Fields:
+    """Reads the fields of one request and remembers what is wrong with them."""
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self._reasons: list[tuple[Reason.ValueType, Mapping[str, str]]] = []
+
+    def violate(
+        self,
+        field: str,
+        description: str,
+        reason: Reason.ValueType = Reason.ERROR_REASON_INVALID_REQUEST,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Remember that a field breaks a rule."""
+        self.violations.append(Violation(field, description))
+        self._reasons.append((reason, metadata or {}))
+
+    def error(self) -> RequestError | None:
+        """Return the error of all violations, with their own reason if they have one in common."""
+        if not self.violations:
+            return None
+        reasons = {reason for reason, _ in self._reasons}
+        if len(reasons) == 1 and (reason := reasons.pop()) != Reason.ERROR_REASON_INVALID_REQUEST:
+            metadata = dict(self._reasons[0][1])
+        else:
+            reason = Reason.ERROR_REASON_INVALID_REQUEST
+            metadata = {"field_violations": str(len(self.violations))}
+        message = "; ".join(f"{v.field}: {v.description}" for v in self.violations[:5])
+        return RequestError(reason, message, metadata, self.violations)
+
+    def check(self) -> None:
+        """Raise RequestError if anything is wrong."""
+        if error := self.error():
+            raise error
+
+    def iin(self, text: str, field: str = "iin") -> int:
+        """Return a valid IIN; 0 if it is not."""
+        try:
+            return parse_iin(text)
+        except IinMalformedError:
+            description = "must be 12 ASCII digits"
+        except IinCheckDigitError:
+            description = "has a wrong check digit"
+        self.violate(field, description, Reason.ERROR_REASON_IIN_INVALID, {"field": field})
+        return 0
+
+    def day(self, text: str, field: str, *, required: bool = False) -> date | None:
+        """Return a calendar date, or None if it is absent or wrong."""
+        if not text:
+            if required:
+                self.violate(field, "is required")
+            return None
+        try:
+            return parse_date(text)
+        except ValueError:
+            self.violate(field, "must be a date YYYY-MM-DD that exists")
+            return None
+
+    def month(self, text: str, field: str) -> int | None:
+        """Return a month, or None if it is absent or wrong."""
+        if not text:
+            return None
+        try:
+            return parse_month(text)
+        except ValueError:
+            self.violate(field, "must be a month YYYY-MM")
+            return None
+
+    def text(self, value: str, field: str, *, most: int, required: bool = False) -> str:
+        """Return a text, trimmed and in Unicode form NFC."""
+        value = clean(value)
+        if required and not value:
+            self.violate(field, "is required")
+        if len(value) > most:
+            self.violate(field, f"must have at most {most} characters")
+        return value
+
+    def service_date(self, text: str, field: str, window: tuple[date, date], default: date) -> date:
+        """Return the day a question is about, inside the window of days that may be asked."""
+        day = self.day(text, field) if text else default
+        if day is not None and not window[0] <= day <= window[1]:
+            self.violate(
+                field,
+                f"must be from {window[0]} to {window[1]}",
+                Reason.ERROR_REASON_SERVICE_DATE_OUT_OF_RANGE,
+                {"first_date": str(window[0]), "last_date": str(window[1])},
+            )
+        return day or default
+
+    def purpose(self, value: "core_pb2.Purpose.ValueType", field: str = "purpose") -> None:
+        """Require a purpose that the contract names."""
+        if value == core_pb2.PURPOSE_UNSPECIFIED or value not in core_pb2.Purpose.values():
+            self.violate(field, "is required")
+
+    def language(self, value: "core_pb2.Language.ValueType") -> Language:
+        """Return kk, ru or en; Kazakh unless another is asked for."""
+        if value not in core_pb2.Language.values():
+            self.violate("language", "is not a language of the contract")
+        return _LANGUAGES.get(value, "kk")
+
+    def known(
+        self, known: core_pb2.KnowledgeTime, now: datetime, field: str = "known"
+    ) -> datetime | int | None:
+        """Return a knowledge time as an instant or a revision; None: the newest."""
+        which = known.WhichOneof("known")
+        if which is None:
+            return None
+        if which == "revision":
+            if known.revision < 0:
+                self.violate(f"{field}.revision", "must not be negative")
+            return known.revision
+        if which == "at":
+            instant = self.instant(known.at, f"{field}.at")
+        else:
+            day = self.day(known.on, f"{field}.on", required=True)
+            instant = None if day is None else end_of_day(day)
+            if day is not None and day == almaty_date(now):
+                instant = now
+        if instant is not None and instant > now:
+            self.violate(
+                f"{field}.{which}",
+                "must not lie in the future",
+                Reason.ERROR_REASON_KNOWN_AT_IN_FUTURE,
+                {"now": now.isoformat()},
+            )
+        return instant
+
+    def instant(self, value: Timestamp, field: str) -> datetime | None:
+        """Return an instant, or None if it is none."""
+        try:
+            return value.ToDatetime(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.violate(field, "is not an instant")
+            return None
+
+
+def clean(value: str) -> str:
+    """Return a text trimmed and in Unicode form NFC."""
+    value = value.strip()
+    return value if value.isascii() else unicodedata.normalize("NFC", value)
+
+
+def end_of_day(day: date) -> datetime:
+    """Return the last instant of a day in Almaty."""
+    midnight = datetime.combine(day, time.min, ALMATY) + timedelta(days=1)
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)
+
+
+def timestamp(instant: datetime) -> Timestamp:
+    """Return an instant as it goes on the wire."""
+    value = Timestamp()
+    value.FromDatetime(instant)
+    return value

@@ -1,0 +1,83 @@
+"""Reads what a question needs: ledgers, law and freshness, at the newest or a past revision."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from osms_storage.feeds import read_feeds
+from osms_storage.ledgers import replay_ledgers
+from osms_storage.lookups import Lookups, Moment
+from osms_storage.records import LedgerRow
+from osms_storage.reference import newest_reference_revision
+from osms_storage.store import Store, newest_revision, recorded_at, revision_at
+
+from osms_server.errors import Reason, RequestError
+from osms_server.law import Law, Laws
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is known of some people at one revision."""
+
+    law: Law
+    moment: Moment
+    known_revision: int | None
+    """None: the newest, so that ledgers stand for all facts."""
+    decided_at: datetime
+    stale_sources: tuple[str, ...]
+    ledgers: Mapping[int, LedgerRow]
+
+
+class Inquiry:
+    """Answers "what is known of these people" for the present and for the past."""
+
+    def __init__(self, store: Store, laws: Laws) -> None:
+        self._store = store
+        self._laws = laws
+        self._lookups = Lookups(store)
+
+    async def view(
+        self,
+        iins: Sequence[int],
+        known: datetime | int | None,
+        now: datetime,
+        at_least_revision: int = 0,
+    ) -> View:
+        """Return what is known of these people; a person nothing is known of has no ledger."""
+        if known is not None:
+            return await self._past_view(iins, known, now)
+        moment, ledgers = await self._lookups.read(iins)
+        if moment.revision < at_least_revision:
+            raise RequestError(
+                Reason.ERROR_REASON_REVISION_NOT_REACHED,
+                "The store has not reached this revision yet.",
+                {
+                    "revision": str(moment.revision),
+                    "at_least_revision": str(at_least_revision),
+                },
+            )
+        law = await self._laws.at(moment)
+        return View(law, moment, None, now, law.stale_sources(moment.feeds, now), ledgers)
+
+    async def _past_view(self, iins: Sequence[int], known: datetime | int, now: datetime) -> View:
+        async with self._store.reading() as connection:
+            if isinstance(known, int):
+                newest, _ = await newest_revision(connection)
+                if known > newest:
+                    raise RequestError(
+                        Reason.ERROR_REASON_KNOWN_AT_IN_FUTURE,
+                        "The store has not reached this revision yet.",
+                        {"now": now.isoformat(), "revision": str(newest)},
+                    )
+                revision, seen_from = known, await recorded_at(connection, known)
+            else:
+                revision, seen_from = await revision_at(connection, known), known
+            moment = Moment(
+                revision,
+                await newest_reference_revision(connection, revision),
+                await read_feeds(connection, revision),
+            )
+            law = await self._laws.at(moment)
+            ledgers = await replay_ledgers(connection, iins, law.data, law.policy, revision)
+        stale = law.stale_sources(moment.feeds, seen_from)
+        return View(law, moment, revision, now, stale, ledgers)

@@ -1,0 +1,5 @@
+"""What happens around every call."""
+
+from osms_server.interceptors.errors import ErrorInterceptor
+
+__all__ = ["ErrorInterceptor"]

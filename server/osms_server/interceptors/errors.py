@@ -1,0 +1,167 @@
+"""Turns errors into gRPC statuses with google.rpc details: the only place that speaks them."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import grpc
+import structlog
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2, status_pb2
+from grpc import StatusCode
+from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
+
+from osms_server.errors import Reason, RequestError, Violation
+
+DOMAIN = "osms.v1"
+RETRY_AFTER_S = 2
+"""What RetryInfo asks for when the store or the server is not available."""
+
+_log = structlog.get_logger(__name__)
+
+STATUS: dict[int, StatusCode] = {
+    Reason.ERROR_REASON_INVALID_REQUEST: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_IIN_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_SERVICE_DATE_OUT_OF_RANGE: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_KNOWN_AT_IN_FUTURE: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_REVISION_NOT_REACHED: StatusCode.UNAVAILABLE,
+    Reason.ERROR_REASON_REGISTER_NOT_FOUND: StatusCode.NOT_FOUND,
+    Reason.ERROR_REASON_SOURCE_UNKNOWN: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_DELTA_CONFLICT: StatusCode.ALREADY_EXISTS,
+    Reason.ERROR_REASON_SEQUENCE_GAP: StatusCode.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_SNAPSHOT_OUTDATED: StatusCode.FAILED_PRECONDITION,
+    Reason.ERROR_REASON_RECORD_COUNT_MISMATCH: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_HELD_SNAPSHOT_NOT_FOUND: StatusCode.NOT_FOUND,
+    Reason.ERROR_REASON_STREAM_OUT_OF_ORDER: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_LIMIT_EXCEEDED: StatusCode.RESOURCE_EXHAUSTED,
+    Reason.ERROR_REASON_STORE_UNAVAILABLE: StatusCode.UNAVAILABLE,
+    Reason.ERROR_REASON_STORE_FULL: StatusCode.RESOURCE_EXHAUSTED,
+    Reason.ERROR_REASON_INTERNAL: StatusCode.INTERNAL,
+    Reason.ERROR_REASON_PAGE_TOKEN_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_SHUTTING_DOWN: StatusCode.UNAVAILABLE,
+    Reason.ERROR_REASON_SCOPE_INVALID: StatusCode.INVALID_ARGUMENT,
+}
+_RETRYABLE = {
+    Reason.ERROR_REASON_REVISION_NOT_REACHED,
+    Reason.ERROR_REASON_STORE_UNAVAILABLE,
+    Reason.ERROR_REASON_STORE_FULL,
+    Reason.ERROR_REASON_SHUTTING_DOWN,
+}
+
+
+def as_request_error(exc: Exception) -> RequestError:
+    """Return what a caller may know of an error; what it may not is logged under an incident id."""
+    if isinstance(exc, RequestError):
+        return exc
+    if isinstance(exc, StoreFullError):
+        return RequestError(Reason.ERROR_REASON_STORE_FULL, "The store's disk is full.")
+    if isinstance(exc, StoreUnavailableError):
+        return RequestError(
+            Reason.ERROR_REASON_STORE_UNAVAILABLE,
+            "The store cannot be used now; this says nothing about any person.",
+        )
+    incident = secrets.token_hex(4)
+    # The exception's chain may quote statements with personal data: only types are logged.
+    chain = exc.__cause__ if isinstance(exc, StoreError) and exc.__cause__ else exc
+    _log.error("incident", incident=incident, error=type(chain).__name__, exc_info=_redacted(exc))
+    return RequestError(
+        Reason.ERROR_REASON_INTERNAL, "A defect of the gateway.", {"incident": incident}
+    )
+
+
+def _redacted(exc: Exception) -> tuple[type[Exception], Exception, Any]:
+    """Return the exception for the log with its place but without its text."""
+    return (type(exc), type(exc).__new__(type(exc)), exc.__traceback__)
+
+
+def status_of(error: RequestError) -> status_pb2.Status:
+    """Return the google.rpc.Status that says all of an error."""
+    name = Reason.Name(error.reason).removeprefix("ERROR_REASON_")
+    details = [
+        error_details_pb2.ErrorInfo(reason=name, domain=DOMAIN, metadata=error.metadata),
+    ]
+    messages: list[Any] = list(details)
+    if error.violations:
+        messages.append(_bad_request(error.violations))
+    if error.reason in _RETRYABLE:
+        messages.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+    status = status_pb2.Status(code=STATUS[error.reason].value[0], message=str(error))
+    for message in messages:
+        packed = AnyMessage()
+        packed.Pack(message)
+        status.details.append(packed)
+    return status
+
+
+def _bad_request(violations: tuple[Violation, ...]) -> error_details_pb2.BadRequest:
+    return error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
+            for v in violations
+        ]
+    )
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], exc: Exception) -> NoReturn:
+    error = as_request_error(exc)
+    trailer = (("grpc-status-details-bin", status_of(error).SerializeToString()),)
+    await context.abort(STATUS[error.reason], str(error), trailer)
+
+
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any] | None
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Answers whatever a servicer raises."""
+
+    async def intercept_service(
+        self,
+        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]",
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler":
+        """Wrap the handler of a call."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                _guarded_unary(handler.unary_unary),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        if handler.stream_stream is not None:
+            return grpc.stream_stream_rpc_method_handler(
+                _guarded_stream(handler.stream_stream),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        return handler
+
+
+def _guarded_unary(behavior: Any) -> Any:
+    async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behavior(request, context)
+        except (grpc.aio.AbortError, grpc.RpcError):
+            raise
+        except Exception as exc:
+            await _abort(context, exc)
+
+    return guarded
+
+
+def _guarded_stream(behavior: Any) -> Any:
+    async def guarded(
+        requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[Any]:
+        try:
+            async for response in cast(AsyncIterator[Any], behavior(requests, context)):
+                yield response
+        except (grpc.aio.AbortError, grpc.RpcError):
+            raise
+        except Exception as exc:
+            await _abort(context, exc)
+
+    return guarded

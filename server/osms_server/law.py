@@ -1,0 +1,123 @@
+"""What the law and the reference data say at a revision of the store."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from osms.values import almaty_date
+from osms_storage.ledgers import CoverPolicy
+from osms_storage.lookups import Moment
+from osms_storage.records import Feed, Feeds, LedgerRow
+from osms_storage.reference import ReferenceData, load_reference, newest_reference_revision
+from osms_storage.store import Store, newest_revision
+
+from osms_server import rules
+
+LAWS_KEPT_MAX = 16
+"""How many past states of the reference data stay in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """A feed of a source and whether it is late."""
+
+    source: str
+    kind: str
+    """REGISTERS or CATEGORIES."""
+    feed: Feed | None
+    stale_after_hours: int
+    stale: bool
+
+
+class Law:
+    """Reference data and parameters as known at one revision."""
+
+    def __init__(self, data: ReferenceData) -> None:
+        self.data = data
+        self.parameters = rules.Parameters.from_documents(data.documents.get("parameter", {}))
+        self.policy = CoverPolicy(data.covering, self.parameters.minimum_tiyn)
+        self._kinds: dict[tuple[int, int], rules.SpanKind] = {}
+
+    def ledger(self, row: LedgerRow | None) -> rules.Ledger | None:
+        """Return what the rules read of a person."""
+        if row is None:
+            return None
+        return rules.Ledger(
+            paid=row.paid,
+            advance=row.advance,
+            spans=tuple(
+                [
+                    rules.Span(
+                        self._kind(source_id, category_id),
+                        date.fromordinal(assigned_on),
+                        date.fromordinal(removed_on) if removed_on else None,
+                    )
+                    for source_id, category_id, assigned_on, removed_on in row.spans
+                ]
+            ),
+            died_on=None if row.died_on is None else date.fromordinal(row.died_on),
+        )
+
+    def _kind(self, source_id: int, category_id: int) -> rules.SpanKind:
+        key = (source_id, category_id)
+        if key not in self._kinds:
+            self._kinds[key] = rules.SpanKind(self.data.kind(source_id, category_id))
+        return self._kinds[key]
+
+    def feed_states(self, feeds: Feeds, now: datetime) -> list[FeedState]:
+        """Return every feed with its freshness, by source and kind; never delivered is late."""
+        values = self.parameters.at(almaty_date(now))
+        hours = {
+            "REGISTERS": values.stale_after_hours_registers,
+            "CATEGORIES": values.stale_after_hours_categories,
+        }
+        states = []
+        for code, source in sorted(self.data.sources.items()):
+            for kind in sorted(source.feeds):
+                delivered = feeds.registers if kind == "REGISTERS" else feeds.categories
+                feed = delivered.get(source.id)
+                limit = hours[kind]
+                stale = (
+                    feed is None
+                    or feed.applied_at is None
+                    or now - feed.applied_at > timedelta(hours=limit)
+                )
+                states.append(FeedState(code, kind, feed, limit, stale))
+        return states
+
+    def stale_sources(self, feeds: Feeds, now: datetime) -> tuple[str, ...]:
+        """Return the codes of sources with a late feed, sorted."""
+        return tuple(sorted({s.source for s in self.feed_states(feeds, now) if s.stale}))
+
+
+class Laws:
+    """Keeps the law of recent reference revisions in memory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._laws: dict[int, Law] = {}
+
+    async def at(self, moment: Moment) -> Law:
+        """Return the law of a moment."""
+        law = self._laws.get(moment.reference_revision)
+        if law is None:
+            async with self._store.reading() as connection:
+                law = Law(await load_reference(connection, moment.reference_revision))
+            self._laws[moment.reference_revision] = law
+            if len(self._laws) > LAWS_KEPT_MAX:
+                self._laws.pop(min(self._laws))
+        return law
+
+    async def newest(self) -> Law:
+        """Return the law of the newest reference data seen; reads the store only once."""
+        if not self._laws:
+            await self.refresh()
+        return self._laws[max(self._laws)]
+
+    async def refresh(self) -> Law:
+        """Return the law of the newest reference data in the store."""
+        async with self._store.reading() as connection:
+            revision, _ = await newest_revision(connection)
+            number = await newest_reference_revision(connection, revision)
+            if number not in self._laws:
+                self._laws[number] = Law(await load_reference(connection, number))
+        return self._laws[number]

@@ -1,0 +1,7 @@
+"""The services of the contract, one module each; they raise, the error interceptor answers."""
+
+from osms_server.services.category import CategoryServicer
+from osms_server.services.consumer import ConsumerServicer
+from osms_server.services.payment import PaymentServicer
+
+__all__ = ["CategoryServicer", "ConsumerServicer", "PaymentServicer"]

@@ -1,0 +1,334 @@
+"""CategoryService: syncs in, and how fresh every source is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+import grpc
+from osms.v1 import category_service_pb2 as pb
+from osms.v1 import category_service_pb2_grpc, core_pb2
+from osms.values import almaty_date
+from osms_storage import categories
+from osms_storage.feeds import held_runs, read_feeds
+from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
+from osms_storage.reference import UNSPECIFIED
+from osms_storage.store import Store, Unit
+
+from osms_server.errors import Reason, RequestError, limit_exceeded
+from osms_server.fields import Fields, timestamp
+from osms_server.inquiry import Inquiry
+from osms_server.law import FeedState, Law, Laws
+from osms_server.settings import Settings
+from osms_server.sync import DECEASED, Incoming, read_header
+
+OPERATOR_REASON_MAX = 500
+ASSIGNMENTS_MAX = 1_000
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
+    """Takes syncs, releases held ones, and lists what is known."""
+
+    def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
+        self._store = store
+        self._laws = laws
+        self._settings = settings
+        self._inquiry = Inquiry(store, laws)
+        self._guard = ShrinkGuard(settings.snapshot_close_share_max, settings.snapshot_close_min)
+
+    async def SyncCategories(
+        self, request_iterator: AsyncIterator[pb.SyncCategoriesRequest], context: Context
+    ) -> AsyncIterator[pb.SyncCategoriesResponse]:
+        """Stage the chunks of a sync, and apply it at its commit."""
+        incoming: Incoming | None = None
+        try:
+            async for request in request_iterator:
+                part = request.WhichOneof("part")
+                expected = ("header",) if incoming is None else ("chunk", "commit")
+                if part not in expected:
+                    raise RequestError(
+                        Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+                        "A sync is a header, chunks, and a commit.",
+                        {"expected": " or ".join(expected)},
+                    )
+                if incoming is None:
+                    incoming = await self._open(request.header)
+                elif part == "chunk":
+                    rejected = await self._stage(incoming, request.chunk)
+                    if rejected:
+                        yield pb.SyncCategoriesResponse(rejected=rejected)
+                else:
+                    result = await self._commit(incoming)
+                    incoming = None
+                    yield pb.SyncCategoriesResponse(result=_result(result, await self._law()))
+        finally:
+            if incoming is not None:
+                # Also when the client went away, which cancels this call but not the clean-up.
+                await asyncio.shield(
+                    asyncio.create_task(categories.discard_run(self._store, incoming.run_id))
+                )
+
+    async def _law(self) -> Law:
+        return await self._laws.newest()
+
+    async def _open(self, header: pb.SyncHeader) -> Incoming:
+        law = await self._law()
+        checked = read_header(header, law, almaty_date(self._store.clock()))
+        run_id = await categories.open_run(self._store, checked)
+        return Incoming(run_id, checked, header.sender, law)
+
+    async def _stage(self, incoming: Incoming, chunk: pb.SyncChunk) -> list[pb.RejectedRecord]:
+        limit = self._settings.chunk_records_max
+        if len(chunk.records) > limit:
+            raise limit_exceeded("chunk_records_max", limit, "records")
+        usable, protected, rejected = incoming.read(chunk.records)
+        if incoming.received > incoming.header.declared_records:
+            raise _count_mismatch(incoming)
+        if usable or protected:
+            await categories.stage_records(self._store, incoming.run_id, usable, protected)
+        return rejected
+
+    async def _commit(self, incoming: Incoming) -> SyncResult:
+        header = incoming.header
+        if incoming.received != header.declared_records:
+            raise _count_mismatch(incoming)
+        async with self._store.writing("SNAPSHOT" if header.snapshot else "DELTA") as unit:
+            known = await self._judge(unit, incoming)
+            if known is not None:
+                await categories.discard_in(unit, incoming.run_id)
+                return known
+            result = await categories.apply_run(
+                unit,
+                incoming.run_id,
+                header,
+                content=incoming.content,
+                counts=(incoming.received, incoming.rejected),
+                data=incoming.law.data,
+                guard=self._guard,
+                unclosable=_unclosable(header, incoming.law),
+            )
+        return categories.recorded(result, unit)
+
+    async def _judge(self, unit: Unit, incoming: Incoming) -> SyncResult | None:
+        """Return the first result of a sync that was applied before; raise if it may not be."""
+        header, content = incoming.header, incoming.content
+        connection = unit.connection
+        applied = await categories.find_applied(connection, header, content)
+        if applied is not None:
+            if applied.content == content or applied.included:
+                return applied.result
+            raise RequestError(
+                Reason.ERROR_REASON_DELTA_CONFLICT,
+                "This delta number was applied before with other content.",
+                {
+                    "sender": incoming.law.data.source_codes[header.sender_id],
+                    "delta_number": str(header.delta_number),
+                    "differs_in": "records" if applied.as_of == header.as_of else "as_of",
+                },
+            )
+        if header.snapshot:
+            await self._judge_snapshot(unit, header, incoming.law)
+            return None
+        expected = await categories.last_delta_number(connection, header.sender_id) + 1
+        if header.delta_number != expected:
+            raise RequestError(
+                Reason.ERROR_REASON_SEQUENCE_GAP,
+                "A delta is missing: send the expected one first.",
+                {
+                    "sender": incoming.law.data.source_codes[header.sender_id],
+                    "expected_delta_number": str(expected),
+                    "delta_number": str(header.delta_number),
+                },
+            )
+        return None
+
+    async def _judge_snapshot(self, unit: Unit, header: SyncHeader, law: Law) -> None:
+        last = await categories.last_snapshot_of(unit.connection, header.scope)
+        if last is not None and last[1] > header.as_of:
+            raise RequestError(
+                Reason.ERROR_REASON_SNAPSHOT_OUTDATED,
+                "A newer snapshot of this scope was applied.",
+                {
+                    "scope": _scope_name(law, last[0]),
+                    "last_as_of": last[1].isoformat(),
+                    "as_of": header.as_of.isoformat(),
+                },
+            )
+
+    async def ReleaseHeldSnapshot(
+        self, request: pb.ReleaseHeldSnapshotRequest, context: Context
+    ) -> pb.ReleaseHeldSnapshotResponse:
+        """Apply a held snapshot against the state of now."""
+        fields = Fields()
+        reason = fields.text(
+            request.operator_reason, "operator_reason", most=OPERATOR_REASON_MAX, required=True
+        )
+        fields.check()
+        law = await self._law()
+        async with self._store.writing("SNAPSHOT") as unit:
+            held = await categories.find_held(unit.connection, request.run_id)
+            if held is None:
+                raise RequestError(
+                    Reason.ERROR_REASON_HELD_SNAPSHOT_NOT_FOUND,
+                    "No snapshot with this run id is held.",
+                    {"run_id": str(request.run_id)},
+                )
+            header, content, counts = held
+            result = await categories.apply_run(
+                unit,
+                request.run_id,
+                header,
+                content=content,
+                counts=counts,
+                data=law.data,
+                guard=None,
+                unclosable=_unclosable(header, law),
+                operator_reason=reason,
+            )
+        return pb.ReleaseHeldSnapshotResponse(
+            result=_result(categories.recorded(result, unit), law)
+        )
+
+    async def ListSources(
+        self, request: pb.ListSourcesRequest, context: Context
+    ) -> pb.ListSourcesResponse:
+        """List every feed with its freshness."""
+        law = await self._law()
+        now = self._store.clock()
+        async with self._store.reading() as connection:
+            feeds = await read_feeds(connection)
+            held = await held_runs(connection)
+            numbers = {
+                source.id: await categories.last_delta_number(connection, source.id)
+                for source in law.data.sources.values()
+            }
+        response = pb.ListSourcesResponse()
+        for state in law.feed_states(feeds, now):
+            source_id = law.data.sources[state.source].id
+            entry = _feed(state, law)
+            if state.kind == "CATEGORIES":
+                entry.next_delta_number = numbers[source_id] + 1
+                entry.held_run_ids.extend(held.get(source_id, []))
+            response.feeds.append(entry)
+        return response
+
+    async def ListCategories(
+        self, request: pb.ListCategoriesRequest, context: Context
+    ) -> pb.ListCategoriesResponse:
+        """List the categories of the reference data."""
+        law = await self._law()
+        return pb.ListCategoriesResponse(
+            categories=[
+                pb.Category(
+                    code=code,
+                    sources=sorted(law.data.source_codes[id_] for id_ in category.source_ids),
+                    kind=pb.CategoryKind.Value(f"CATEGORY_KIND_{category.kind}"),
+                    restricted=category.restricted,
+                    name_kk=category.names["kk"],
+                    name_ru=category.names["ru"],
+                    name_en=category.names["en"],
+                    legal_reference=category.legal_reference,
+                    valid_from=category.valid_from.isoformat() if category.valid_from else "",
+                    valid_until=category.valid_until.isoformat() if category.valid_until else "",
+                )
+                for code, category in sorted(law.data.categories.items())
+            ]
+        )
+
+    async def ListAssignments(
+        self, request: pb.ListAssignmentsRequest, context: Context
+    ) -> pb.ListAssignmentsResponse:
+        """List one person's spans without telling their categories."""
+        now = self._store.clock()
+        fields = Fields()
+        iin = fields.iin(request.iin)
+        known = fields.known(request.known, now)
+        fields.check()
+        view = await self._inquiry.view([iin], known, now)
+        row = view.ledgers.get(iin)
+        spans = set()
+        for span in row.spans if row else ():
+            kind = view.law.data.kind(span.source_id, span.category_id)
+            shown = pb.ASSIGNMENT_KIND_BUDGET_PAID
+            if kind == "ON_VISIT":
+                shown = pb.ASSIGNMENT_KIND_ON_VISIT
+            spans.add((span.assigned_on, span.removed_on, shown))
+        return pb.ListAssignmentsResponse(
+            assignments=[
+                pb.Assignment(
+                    kind=shown,
+                    assigned_on=date.fromordinal(assigned_on).isoformat(),
+                    removed_on=date.fromordinal(removed_on).isoformat() if removed_on else "",
+                )
+                for assigned_on, removed_on, shown in sorted(spans)[:ASSIGNMENTS_MAX]
+            ]
+        )
+
+
+def _count_mismatch(incoming: Incoming) -> RequestError:
+    return RequestError(
+        Reason.ERROR_REASON_RECORD_COUNT_MISMATCH,
+        "The records received are not as many as declared.",
+        {
+            "declared_records": str(incoming.header.declared_records),
+            "received_records": str(incoming.received),
+        },
+    )
+
+
+def _unclosable(header: SyncHeader, law: Law) -> list[tuple[int, int]]:
+    """Return the parts of a scope that no snapshot closes: the dead stay dead."""
+    return [part for part in header.scope if law.data.kind(*part) == DECEASED]
+
+
+def _scope_name(law: Law, part: tuple[int, int]) -> str:
+    category = "unspecified" if part[1] == UNSPECIFIED else law.data.category_codes[part[1]]
+    return f"{law.data.source_codes[part[0]]}/{category}"
+
+
+def _result(result: SyncResult, law: Law) -> pb.SyncResult:
+    message = pb.SyncResult(
+        outcome=pb.SyncOutcome.Value(f"SYNC_OUTCOME_{result.outcome}"),
+        run_id=result.run_id,
+        records=result.counts.records,
+        changed=result.counts.changed,
+        unchanged=result.counts.unchanged,
+        rejected=result.counts.rejected,
+        closed=result.counts.closed,
+        revision=result.revision,
+        shrink=[
+            pb.ScopeShrink(
+                scope=pb.SyncScope(
+                    source=law.data.source_codes[part.source_id],
+                    category=law.data.category_codes.get(part.category_id, ""),
+                ),
+                open_spans=part.open_spans,
+                closing_spans=part.closing_spans,
+                held=part.held,
+            )
+            for part in result.shrink
+        ],
+    )
+    if result.applied_at is not None:
+        message.applied_at.CopyFrom(timestamp(result.applied_at))
+    return message
+
+
+def _feed(state: FeedState, law: Law) -> pb.SourceFeed:
+    names = law.data.sources[state.source].names
+    entry = pb.SourceFeed(
+        source=state.source,
+        feed=core_pb2.FeedKind.Value(f"FEED_KIND_{state.kind}"),
+        name_kk=names["kk"],
+        name_ru=names["ru"],
+        name_en=names["en"],
+        stale_after_hours=state.stale_after_hours,
+        stale=state.stale,
+    )
+    if state.feed is not None and state.feed.applied_at is not None:
+        entry.last_applied_at.CopyFrom(timestamp(state.feed.applied_at))
+    if state.feed is not None and state.feed.as_of is not None:
+        entry.last_as_of = state.feed.as_of.isoformat()
+    return entry

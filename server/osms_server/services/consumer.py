@@ -1,0 +1,209 @@
+"""ConsumerService: is this person insured on this day, and why."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import grpc
+from osms.v1 import consumer_service_pb2 as pb
+from osms.v1 import consumer_service_pb2_grpc, core_pb2
+from osms.values import almaty_date
+from osms_storage.payments import list_names
+from osms_storage.store import Store
+
+from osms_server import answers, explanation
+from osms_server.errors import Reason, RequestError, limit_exceeded
+from osms_server.fields import CASE_REFERENCE_MAX, NAME_MAX, Fields
+from osms_server.inquiry import Inquiry, View
+from osms_server.law import Laws
+from osms_server.settings import Settings
+
+DECIDED_AT_A_TIME = 500
+"""How many items of a batch are decided before other calls get their turn."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """A checked item of a batch."""
+
+    iin: int
+    day: date
+    surname: str
+    birth_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all items of a batch or stream share, checked."""
+
+    service_date: str
+    known: datetime | int | None
+    at_least_revision: int
+
+
+class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
+    """Answers one, many, or a stream of questions."""
+
+    def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
+        self._store = store
+        self._inquiry = Inquiry(store, laws)
+        self._laws = laws
+        self._settings = settings
+
+    async def LookupConsumer(
+        self, request: pb.LookupConsumerRequest, context: Context
+    ) -> pb.LookupConsumerResponse:
+        """Answer for one person and one day."""
+        now = self._store.clock()
+        fields = Fields()
+        window = await self._window(now)
+        question = _question(fields, request, request.service_date, window, now)
+        known = fields.known(request.known, now)
+        _at_least(fields, request.at_least_revision, known)
+        fields.purpose(request.purpose)
+        language = fields.language(request.language)
+        fields.check()
+        view = await self._inquiry.view([question.iin], known, now, request.at_least_revision)
+        decision = answers.decide(view, question.iin, question.day)
+        answer = answers.whole(
+            view, question.iin, question.day, decision, secrets.token_hex(8), language
+        )
+        answer.identity_match = await self._identity_match(question, view)
+        return pb.LookupConsumerResponse(eligibility=answer)
+
+    async def BatchLookupConsumers(
+        self, request: pb.BatchLookupConsumersRequest, context: Context
+    ) -> pb.BatchLookupConsumersResponse:
+        """Answer for many people at one revision."""
+        if not request.items:
+            fields = Fields()
+            fields.violate("items", "must have at least one")
+            fields.check()
+        shared = self._shared(request.options)
+        answered, results = await self._answer(request.items, shared)
+        return pb.BatchLookupConsumersResponse(context=answered, results=results)
+
+    async def StreamLookupConsumers(
+        self, request_iterator: AsyncIterator[pb.StreamLookupConsumersRequest], context: Context
+    ) -> AsyncIterator[pb.StreamLookupConsumersResponse]:
+        """Answer chunk by chunk; the next chunk is read when the last answer was taken."""
+        shared: _Shared | None = None
+        async for request in request_iterator:
+            if (shared is None) != request.HasField("options"):
+                raise RequestError(
+                    Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+                    "Options belong in the first message, and only there.",
+                    {"expected": "options" if shared is None else "items"},
+                )
+            if shared is None:
+                shared = self._shared(request.options)
+            answered, results = await self._answer(request.items, shared)
+            yield pb.StreamLookupConsumersResponse(context=answered, results=results)
+
+    async def ExplainConsumer(
+        self, request: pb.ExplainConsumerRequest, context: Context
+    ) -> pb.ExplainConsumerResponse:
+        """Show how an answer came about."""
+        now = self._store.clock()
+        fields = Fields()
+        window = await self._window(now)
+        iin = fields.iin(request.iin)
+        day = fields.service_date(request.service_date, "service_date", window, almaty_date(now))
+        known = fields.known(request.known, now)
+        fields.purpose(request.purpose)
+        fields.text(request.case_reference, "case_reference", most=CASE_REFERENCE_MAX)
+        language = fields.language(request.language)
+        months = explanation.shown_months(fields, request, day)
+        fields.check()
+        view = await self._inquiry.view([iin], known, now)
+        return await explanation.explain(self._store, view, iin, day, months, language)
+
+    def _shared(self, options: pb.LookupOptions) -> _Shared:
+        now = self._store.clock()
+        fields = Fields()
+        fields.day(options.service_date, "options.service_date")
+        known = fields.known(options.known, now, "options.known")
+        _at_least(fields, options.at_least_revision, known, "options.")
+        fields.purpose(options.purpose, "options.purpose")
+        fields.check()
+        return _Shared(options.service_date, known, options.at_least_revision)
+
+    async def _answer(
+        self, items: Sequence[pb.LookupItem], shared: _Shared
+    ) -> tuple[core_pb2.AnswerContext, list[pb.LookupResult]]:
+        limit = self._settings.batch_items_max
+        if len(items) > limit:
+            raise limit_exceeded("batch_items_max", limit, "items")
+        now = self._store.clock()
+        window = await self._window(now)
+        questions: list[_Question | pb.LookupError] = []
+        for item in items:
+            fields = Fields()
+            day = item.service_date or shared.service_date
+            question = _question(fields, item, day, window, now)
+            error = fields.error()
+            questions.append(question if error is None else _item_error(error))
+        iins = [q.iin for q in questions if isinstance(q, _Question)]
+        view = await self._inquiry.view(iins, shared.known, now, shared.at_least_revision)
+        decision_id = secrets.token_hex(8)
+        results = []
+        for position, checked in enumerate(questions):
+            if position % DECIDED_AT_A_TIME == DECIDED_AT_A_TIME - 1:
+                await asyncio.sleep(0)
+            if isinstance(checked, pb.LookupError):
+                results.append(pb.LookupResult(error=checked))
+                continue
+            decision = answers.decide(view, checked.iin, checked.day)
+            answer = answers.brief(
+                view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
+            )
+            answer.identity_match = await self._identity_match(checked, view)
+            results.append(pb.LookupResult(eligibility=answer))
+        return answers.context(view, decision_id), results
+
+    async def _window(self, now: datetime) -> tuple[date, date]:
+        law = await self._laws.newest()
+        return law.parameters.window(almaty_date(now))
+
+    async def _identity_match(
+        self, question: _Question, view: View
+    ) -> "core_pb2.IdentityMatch.ValueType":
+        if not question.surname and question.birth_date is None:
+            return core_pb2.IDENTITY_MATCH_UNSPECIFIED
+        async with self._store.reading() as connection:
+            names = await list_names(connection, question.iin, view.known_revision)
+        return answers.identity_match(names, question.surname, question.birth_date)
+
+
+def _question(
+    fields: Fields,
+    item: pb.LookupItem | pb.LookupConsumerRequest,
+    day: str,
+    window: tuple[date, date],
+    now: datetime,
+) -> _Question:
+    fields.text(item.case_reference, "case_reference", most=CASE_REFERENCE_MAX)
+    return _Question(
+        iin=fields.iin(item.iin, "iin"),
+        day=fields.service_date(day, "service_date", window, almaty_date(now)),
+        surname=fields.text(item.surname, "surname", most=NAME_MAX),
+        birth_date=fields.day(item.birth_date, "birth_date"),
+    )
+
+
+def _at_least(
+    fields: Fields, at_least_revision: int, known: datetime | int | None, path: str = ""
+) -> None:
+    if at_least_revision < 0:
+        fields.violate(f"{path}at_least_revision", "must not be negative")
+    if at_least_revision and known is not None:
+        fields.violate(f"{path}at_least_revision", "cannot be combined with a knowledge time")
+
+
+def _item_error(error: RequestError) -> pb.LookupError:
+    return pb.LookupError(reason=error.reason, field=error.violations[0].field, message=str(error))

@@ -1,0 +1,313 @@
+"""PaymentService: registers in, every tiyn accounted for."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+from osms.v1 import payment_service_pb2 as pb
+from osms.v1 import payment_service_pb2_grpc
+from osms.values import almaty_date
+from osms_storage.payments import list_payments
+from osms_storage.records import (
+    CommittedRegister,
+    SuspenseState,
+)
+from osms_storage.registers import (
+    differing_line,
+    find_registers,
+    list_registers,
+    register_states,
+)
+from osms_storage.store import Store
+from osms_storage.suspense import (
+    SuspenseFilter,
+    list_suspense,
+)
+
+from osms_server import messages
+from osms_server.errors import Reason, RequestError, limit_exceeded
+from osms_server.fields import REFERENCE_MAX, Fields, clean
+from osms_server.grouping import Commit, RegisterWriter
+from osms_server.law import Law, Laws
+from osms_server.pages import page_size, page_token, position_of
+from osms_server.registers import (
+    Checked,
+    Refusal,
+    check_register,
+)
+from osms_server.remedies import resolve, reverse
+from osms_server.settings import Settings
+
+OPERATOR_REASON_MAX = 500
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
+    """Takes registers, and shows and resolves what became of their lines."""
+
+    def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
+        self._store = store
+        self._laws = laws
+        self._settings = settings
+        self._writer = RegisterWriter(store, laws, group_rows_max=settings.group_rows_max)
+
+    # --- registers -------------------------------------------------------------------------------
+
+    async def IngestRegisters(
+        self, request_iterator: AsyncIterator[pb.IngestRegistersRequest], context: Context
+    ) -> AsyncIterator[pb.IngestRegistersResponse]:
+        """Commit register after register; the next is read when the last was answered."""
+        header: pb.Register | None = None
+        rows: list[pb.PaymentRow] = []
+        row_count = 0
+        async for request in request_iterator:
+            part = request.register
+            if header is None:
+                header = part
+            elif part.source or part.reference or part.HasField("declared"):
+                raise RequestError(
+                    Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+                    "A message that continues a register may hold only rows.",
+                    {"expected": "rows"},
+                )
+            row_count += len(part.rows)
+            if row_count <= self._settings.register_rows_max:
+                rows.extend(part.rows)
+            if request.more_follows:
+                continue
+            result = await self._ingest(header, rows, row_count)
+            header, rows, row_count = None, [], 0
+            yield pb.IngestRegistersResponse(result=result)
+
+    async def _ingest(
+        self, header: pb.Register, rows: list[pb.PaymentRow], row_count: int
+    ) -> pb.RegisterResult:
+        limit = self._settings.register_rows_max
+        if row_count > limit:
+            refusal = Refusal(
+                pb.REGISTER_REFUSAL_TOO_LARGE, "rows", counted=str(row_count), declared=str(limit)
+            )
+            return messages.refused(header, refusal)
+        law = await self._laws.newest()
+        today = almaty_date(self._store.clock())
+        checked = check_register(header, rows, law, today)
+        if isinstance(checked, Refusal):
+            return messages.refused(header, checked)
+        outcome = await self._writer.commit(checked.register)
+        if isinstance(outcome, Commit):
+            return messages.committed(header, checked, outcome)
+        if outcome.content == checked.register.content:
+            return await self._committed_before(header, outcome)
+        return messages.refused(header, await self._conflict(checked, outcome))
+
+    async def _committed_before(
+        self, header: pb.Register, committed: CommittedRegister
+    ) -> pb.RegisterResult:
+        result = messages.committed_before(header, committed)
+        if committed.suspended.rows:
+            wanted = SuspenseFilter(committed.source_id, committed.reference)
+            async with self._store.reading() as connection:
+                entries = await list_suspense(
+                    connection, wanted, after=None, limit=committed.suspended.rows
+                )
+            result.suspended_lines.extend(messages.notice(entry.suspension) for entry in entries)
+        return result
+
+    async def _conflict(self, checked: Checked, committed: CommittedRegister) -> Refusal:
+        new = checked.register
+        for field, before, now in (
+            ("received_on", committed.received_on, new.received_on),
+            ("payer", committed.payer, new.payer),
+            ("purpose_code", committed.purpose_code, new.purpose_code),
+            ("declared.amount_tiyn", committed.total.amount_tiyn, new.amount_tiyn),
+            ("declared.people", committed.people, new.people),
+            ("declared.documents", committed.documents, new.documents),
+            ("rows", committed.total.rows, len(new.accepted) + len(new.suspended)),
+        ):
+            if before != now:
+                shown = ("", "") if field == "payer" else (str(before), str(now))
+                return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field, *shown)
+        async with self._store.reading() as connection:
+            line = await differing_line(connection, committed.register_id, new)
+        field = f"rows[{line[0]}].{line[1]}" if line else "rows"
+        return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field)
+
+    async def GetRegister(
+        self, request: pb.GetRegisterRequest, context: Context
+    ) -> pb.GetRegisterResponse:
+        """Show one register as it stands now."""
+        law = await self._laws.newest()
+        source = law.data.sources.get(request.source)
+        key = (source.id if source else -1, clean(request.reference))
+        async with self._store.reading() as connection:
+            found = await find_registers(connection, [key])
+            states = await register_states(connection, list(found.values()))
+        if not states:
+            raise RequestError(
+                Reason.ERROR_REASON_REGISTER_NOT_FOUND,
+                "No register with this source and reference.",
+                {"source": request.source[:64], "reference": request.reference[:64]},
+            )
+        return pb.GetRegisterResponse(register=messages.summary(states[0], law))
+
+    async def ListRegisters(
+        self, request: pb.ListRegistersRequest, context: Context
+    ) -> pb.ListRegistersResponse:
+        """List registers, newest first."""
+        law = await self._laws.newest()
+        fields = Fields()
+        source_id = _source_filter(fields, law, request.source)
+        received_from = fields.day(request.received_from, "received_from")
+        received_to = fields.day(request.received_to, "received_to")
+        size = page_size(fields, request.page_size)
+        fields.check()
+        position = position_of(request, request.page_token, 1)
+        async with self._store.reading() as connection:
+            states = await list_registers(
+                connection,
+                source_id=source_id,
+                received_from=received_from,
+                received_to=received_to,
+                before_id=position[0] if position else None,
+                limit=size + 1,
+            )
+        response = pb.ListRegistersResponse(
+            registers=[messages.summary(state, law) for state in states[:size]]
+        )
+        if len(states) > size:
+            last = states[size - 1].committed.register_id
+            response.next_page_token = page_token(request, [last])
+        return response
+
+    # --- suspense --------------------------------------------------------------------------------
+
+    async def ListSuspense(
+        self, request: pb.ListSuspenseRequest, context: Context
+    ) -> pb.ListSuspenseResponse:
+        """List lines that went to suspense, oldest first."""
+        law = await self._laws.newest()
+        fields = Fields()
+        if request.reference and not request.source:
+            fields.violate("source", "is required with a reference")
+        if request.state not in pb.SuspenseState.values():
+            fields.violate("state", "is not a state of the contract")
+            fields.check()
+        wanted = SuspenseFilter(
+            source_id=_source_filter(fields, law, request.source),
+            reference=clean(request.reference) or None,
+            issue=request.issue or None,
+            state=SuspenseState(int(request.state)) if request.state else None,
+            received_from=fields.day(request.received_from, "received_from"),
+            received_to=fields.day(request.received_to, "received_to"),
+        )
+        size = page_size(fields, request.page_size)
+        fields.check()
+        position = position_of(request, request.page_token, 2)
+        after = (position[0], position[1]) if position else None
+        async with self._store.reading() as connection:
+            entries = await list_suspense(connection, wanted, after=after, limit=size + 1)
+        response = pb.ListSuspenseResponse(
+            rows=[messages.suspended_row(entry, law) for entry in entries[:size]]
+        )
+        if len(entries) > size:
+            last = entries[size - 1]
+            response.next_page_token = page_token(
+                request, [last.register_id, last.suspension.raw.line_no]
+            )
+        return response
+
+    async def ResolveSuspense(
+        self, request: pb.ResolveSuspenseRequest, context: Context
+    ) -> pb.ResolveSuspenseResponse:
+        """Correct or refund suspended lines."""
+        fields = Fields()
+        operator_reason = fields.text(
+            request.operator_reason, "operator_reason", most=OPERATOR_REASON_MAX, required=True
+        )
+        self._check_lines(fields, len(request.resolutions), "resolutions")
+        for position, item in enumerate(request.resolutions):
+            if item.WhichOneof("action") is None or (
+                item.WhichOneof("action") == "refund" and not item.refund
+            ):
+                fields.violate(f"resolutions[{position}].action", "is required")
+        fields.check()
+        law = await self._laws.newest()
+        async with self._store.writing("RESOLUTION") as unit:
+            results = await resolve(unit, request.resolutions, operator_reason, law)
+        return pb.ResolveSuspenseResponse(results=results, revision=unit.revision)
+
+    # --- payments --------------------------------------------------------------------------------
+
+    async def ReversePayments(
+        self, request: pb.ReversePaymentsRequest, context: Context
+    ) -> pb.ReversePaymentsResponse:
+        """Reverse payments, whole or in part."""
+        law = await self._laws.newest()
+        today = almaty_date(self._store.clock())
+        fields = Fields()
+        source = law.data.sources.get(request.source)
+        if source is None or "REGISTERS" not in source.feeds:
+            fields.violate(
+                "source",
+                "is not a source of payments",
+                Reason.ERROR_REASON_SOURCE_UNKNOWN,
+                {"source": request.source[:64]},
+            )
+        reference = fields.text(
+            request.reversal_reference, "reversal_reference", most=REFERENCE_MAX, required=True
+        )
+        reversed_on = fields.day(request.reversed_on, "reversed_on", required=True)
+        if reversed_on is not None and reversed_on > today:
+            fields.violate("reversed_on", "must not be after today")
+        self._check_lines(fields, len(request.lines), "lines")
+        line_nos = [line.line_no for line in request.lines]
+        if len(set(line_nos)) != len(line_nos):
+            fields.violate("lines", "must have unique line numbers")
+        fields.check()
+        assert source is not None
+        assert reversed_on is not None
+        async with self._store.writing("REVERSAL") as unit:
+            results = await reverse(unit, source.id, reference, reversed_on, request.lines, law)
+        return pb.ReversePaymentsResponse(results=results, revision=unit.revision)
+
+    async def ListPayments(
+        self, request: pb.ListPaymentsRequest, context: Context
+    ) -> pb.ListPaymentsResponse:
+        """List the payments for one person."""
+        fields = Fields()
+        iin = fields.iin(request.iin)
+        first = fields.month(request.first_period, "first_period")
+        last = fields.month(request.last_period, "last_period")
+        size = page_size(fields, request.page_size)
+        fields.check()
+        position = position_of(request, request.page_token, 1)
+        offset = position[0] if position else 0
+        law = await self._laws.newest()
+        async with self._store.reading() as connection:
+            facts = await list_payments(connection, iin, first_period=first, last_period=last)
+        response = pb.ListPaymentsResponse(
+            payments=[messages.payment(fact, law) for fact in facts[offset : offset + size]]
+        )
+        if len(facts) > offset + size:
+            response.next_page_token = page_token(request, [offset + size])
+        return response
+
+    def _check_lines(self, fields: Fields, count: int, field: str) -> None:
+        limit = self._settings.lines_max
+        if count > limit:
+            raise limit_exceeded("lines_max", limit, "lines")
+        if count == 0:
+            fields.violate(field, "must have at least one")
+
+
+def _source_filter(fields: Fields, law: Law, code: str) -> int | None:
+    if not code:
+        return None
+    source = law.data.sources.get(code)
+    if source is None:
+        fields.violate(
+            "source", "is not known", Reason.ERROR_REASON_SOURCE_UNKNOWN, {"source": code[:64]}
+        )
+        return None
+    return source.id

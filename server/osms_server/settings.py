@@ -1,0 +1,57 @@
+"""Settings of the server: environment variables OSMS_*, over a TOML file, over defaults."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+class Settings(BaseSettings):
+    """All that can be set; an invalid value stops the start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="OSMS_", toml_file="osms.toml", frozen=True, extra="forbid"
+    )
+
+    store: str = "osms.db"
+    """Path of an SQLite file, or a URL."""
+    listen: str = "127.0.0.1:50051"
+    """Host and port; port 0 takes a free one."""
+    test_clock: Path | None = None
+    """File with the ISO instant at which the clock stands; only on loopback."""
+    shutdown_grace_s: Annotated[float, Field(gt=0, le=10)] = 8.0
+    """How long calls in flight may go on after SIGTERM."""
+    message_bytes_max: Annotated[int, Field(ge=64 * 1024)] = 16 * 1024 * 1024
+    """The largest message taken or sent."""
+    batch_items_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    """The most people in a batch or in one message of a stream."""
+    register_rows_max: Annotated[int, Field(ge=1)] = 100_000
+    """The most rows of a register: one is held in memory whole."""
+    group_rows_max: Annotated[int, Field(ge=1)] = 20_000
+    """About how many rows of registers that wait at the same moment share a commit."""
+    chunk_records_max: Annotated[int, Field(ge=1)] = 10_000
+    """The most records in one message of a sync."""
+    lines_max: Annotated[int, Field(ge=1)] = 10_000
+    """The most lines to resolve or reverse in one call."""
+    snapshot_close_share_max: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """A snapshot is held if it would close a larger share of a category's open spans ..."""
+    snapshot_close_min: Annotated[int, Field(ge=0)] = 100
+    """... and more than this many."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let arguments win over the environment, and the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -1,0 +1,212 @@
+"""One sync of categories on its way in: checked chunk by chunk, judged at its commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+
+from osms.v1 import category_service_pb2 as pb
+from osms.values import parse_date, parse_iin
+from osms_storage.records import CategoryRecord, SyncHeader
+from osms_storage.reference import UNSPECIFIED, Source
+
+from osms_server.errors import Reason
+from osms_server.fields import Fields, clean
+from osms_server.law import Law
+
+SCOPE_PARTS_MAX = 200
+REMOVAL_REASON_MAX = 100
+DECEASED = "DECEASED"
+SERVICES = "services"
+
+
+def read_header(header: pb.SyncHeader, law: Law, today: date) -> SyncHeader:
+    """Return a checked header; raise RequestError with all that is wrong."""
+    fields = Fields()
+    sender = law.data.sources.get(header.sender)
+    if sender is None or "CATEGORIES" not in sender.feeds:
+        fields.violate(
+            "header.sender",
+            "is not a sender of categories",
+            Reason.ERROR_REASON_SOURCE_UNKNOWN,
+            {"source": header.sender[:64]},
+        )
+    snapshot = header.kind == pb.SYNC_KIND_SNAPSHOT
+    if header.kind not in (pb.SYNC_KIND_DELTA, pb.SYNC_KIND_SNAPSHOT):
+        fields.violate("header.kind", "is required")
+    if header.delta_number < (0 if snapshot else 1):
+        fields.violate("header.delta_number", "must be at least 1, or 0 for a snapshot")
+    as_of = fields.day(header.as_of, "header.as_of", required=True)
+    if as_of is not None and as_of > today:
+        fields.violate("header.as_of", "must not be after today")
+    if header.declared_records < 0:
+        fields.violate("header.declared_records", "must not be negative")
+    if snapshot != bool(header.scope):
+        fields.violate("header.scope", "is required for a snapshot and not allowed for a delta")
+    if len(header.scope) > SCOPE_PARTS_MAX:
+        fields.violate("header.scope", f"must have at most {SCOPE_PARTS_MAX} parts")
+    scope = {_scope_part(fields, law, part, sender) for part in header.scope}
+    fields.check()
+    assert sender is not None
+    assert as_of is not None
+    return SyncHeader(
+        sender_id=sender.id,
+        snapshot=snapshot,
+        delta_number=header.delta_number,
+        as_of=as_of,
+        scope=tuple(sorted(scope)),
+        declared_records=header.declared_records,
+    )
+
+
+def _scope_part(
+    fields: Fields, law: Law, part: pb.SyncScope, sender: Source | None
+) -> tuple[int, int]:
+    source = law.data.sources.get(part.source)
+    category_id = _category_id(law, part.source, part.category)
+    name = f"{part.source[:64]}/{part.category[:64] or 'unspecified'}"
+    own = source is not None and source == sender
+    if source is None or "CATEGORIES" not in source.feeds or category_id is None:
+        description = "is not a source with a category of its own"
+    elif part.source == SERVICES and not own:
+        description = "may be replaced by the services feed only"
+    elif law.data.kind(source.id, category_id) == DECEASED and not own:
+        description = "may be replaced by its own source only"
+    else:
+        return source.id, category_id
+    fields.violate("header.scope", description, Reason.ERROR_REASON_SCOPE_INVALID, {"scope": name})
+    return -1, -1
+
+
+def _category_id(law: Law, source_code: str, code: str) -> int | None:
+    """Return the id of a category that a source may assign; None if there is none."""
+    if not code:
+        return UNSPECIFIED
+    category = law.data.categories.get(code)
+    source = law.data.sources.get(source_code)
+    if category is None or source is None or source.id not in category.source_ids:
+        return None
+    return category.id
+
+
+@dataclass(frozen=True, slots=True)
+class _RecordError(Exception):
+    issue: "pb.RecordIssue.ValueType"
+    field: str
+
+
+class Incoming:
+    """The records of one sync as they arrive; remembers only counts and a digest."""
+
+    def __init__(self, run_id: int, header: SyncHeader, sender_code: str, law: Law) -> None:
+        self.run_id = run_id
+        self.header = header
+        self.law = law
+        self.received = 0
+        self.rejected = 0
+        self._sender_code = sender_code
+        self._scope = set(header.scope)
+        self._digest = sha256(repr(header).encode())
+
+    @property
+    def content(self) -> bytes:
+        """The digest of header and records so far."""
+        return self._digest.digest()
+
+    def read(
+        self, records: Sequence[pb.CategoryRecord]
+    ) -> tuple[list[CategoryRecord], list[int], list[pb.RejectedRecord]]:
+        """Return usable records, the people to protect from closing, and the rejected records."""
+        usable: list[CategoryRecord] = []
+        protected: list[int] = []
+        rejected: list[pb.RejectedRecord] = []
+        for record in records:
+            self.received += 1
+            texts = (
+                record.iin,
+                record.source,
+                record.category,
+                record.assigned_on,
+                record.removed_on,
+                record.removal_source,
+                clean(record.removal_reason),
+            )
+            self._digest.update("\x1f".join(("\x1e", *texts)).encode())
+            try:
+                usable.append(self._record(record))
+            except _RecordError as error:
+                self.rejected += 1
+                rejected.append(
+                    pb.RejectedRecord(record_no=self.received, issue=error.issue, field=error.field)
+                )
+                try:
+                    protected.append(parse_iin(record.iin))
+                except ValueError:
+                    continue
+        return usable, protected, rejected
+
+    def _record(self, record: pb.CategoryRecord) -> CategoryRecord:
+        try:
+            iin = parse_iin(record.iin)
+        except ValueError:
+            raise _RecordError(pb.RECORD_ISSUE_IIN, "iin") from None
+        source_code = record.source or self._sender_code
+        source = self._source(source_code, pb.RECORD_ISSUE_SOURCE, "source")
+        category_id = _category_id(self.law, source_code, record.category)
+        if category_id is None:
+            raise _RecordError(pb.RECORD_ISSUE_CATEGORY, "category")
+        if self.header.snapshot and (source.id, category_id) not in self._scope:
+            raise _RecordError(pb.RECORD_ISSUE_SCOPE, "category")
+        removed_on = self._day(record.removed_on, pb.RECORD_ISSUE_REMOVED_ON, "removed_on")
+        assigned_on = self._day(record.assigned_on, pb.RECORD_ISSUE_ASSIGNED_ON, "assigned_on")
+        if assigned_on is None and removed_on is None:
+            raise _RecordError(pb.RECORD_ISSUE_ASSIGNED_ON, "assigned_on")
+        if assigned_on is not None and not self._assignable(category_id, assigned_on):
+            raise _RecordError(pb.RECORD_ISSUE_CATEGORY, "category")
+        removal_source_id, reason = self._removal(record, removed=removed_on is not None)
+        removal_day = removed_on.toordinal() if removed_on else None
+        return CategoryRecord(
+            iin,
+            source.id,
+            category_id,
+            assigned_on.toordinal() if assigned_on else -(removal_day or 0),
+            removal_day,
+            removal_source_id,
+            reason,
+        )
+
+    def _removal(
+        self, record: pb.CategoryRecord, *, removed: bool
+    ) -> tuple[int | None, str | None]:
+        reason = clean(record.removal_reason)
+        if len(reason) > REMOVAL_REASON_MAX:
+            raise _RecordError(pb.RECORD_ISSUE_REMOVAL, "removal_reason")
+        if not removed:
+            if record.removal_source or reason:
+                raise _RecordError(pb.RECORD_ISSUE_REMOVED_ON, "removed_on")
+            return None, None
+        code = record.removal_source or self._sender_code
+        return self._source(code, pb.RECORD_ISSUE_REMOVAL, "removal_source").id, reason or None
+
+    def _source(self, code: str, issue: "pb.RecordIssue.ValueType", field: str) -> Source:
+        source = self.law.data.sources.get(code)
+        if source is None or "CATEGORIES" not in source.feeds:
+            raise _RecordError(issue, field)
+        return source
+
+    def _day(self, text: str, issue: "pb.RecordIssue.ValueType", field: str) -> date | None:
+        if not text:
+            return None
+        try:
+            return parse_date(text)
+        except ValueError:
+            raise _RecordError(issue, field) from None
+
+    def _assignable(self, category_id: int, day: date) -> bool:
+        code = self.law.data.category_codes.get(category_id)
+        if code is None:
+            return True
+        category = self.law.data.categories[code]
+        return (category.valid_from is None or category.valid_from <= day) and (
+            category.valid_until is None or day < category.valid_until
+        )

@@ -1,0 +1,477 @@
+"""Syncs of categories: staged while they arrive, then applied in one revision or not at all.
+
+Comparison happens inside the store: what a sync changes becomes rows of `staged_change`, which are
+counted (for the shrink guard), copied to the facts, and walked to bring the ledgers up.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms_storage.clock import from_microseconds
+from osms_storage.ledgers import reproject_assignments
+from osms_storage.records import (
+    CategoryRecord,
+    ScopeShrink,
+    ShrinkGuard,
+    SyncCounts,
+    SyncHeader,
+    SyncOutcome,
+    SyncResult,
+)
+from osms_storage.reference import ReferenceData
+from osms_storage.schema import (
+    batch,
+    feed_delivery,
+    revision,
+    staged_change,
+    staged_protection,
+    staged_record,
+    sync_run,
+    sync_scope,
+)
+from osms_storage.store import Store, Unit
+
+LEDGER_PAGE_PEOPLE = 2_000
+"""How many ledgers are brought up at a time."""
+
+RECEIVING, HELD, APPLIED, SUPERSEDED = "RECEIVING", "HELD", "APPLIED", "SUPERSEDED"
+
+_STAGE = (
+    "INSERT INTO staged_record (run_id, iin, source_id, category_id, assigned_on, removed_on,"
+    " removal_source_id, removal_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (run_id, iin, source_id, category_id, assigned_on) DO UPDATE SET"
+    " removed_on = excluded.removed_on, removal_source_id = excluded.removal_source_id,"
+    " removal_reason = excluded.removal_reason"
+)
+_PROTECT = "INSERT INTO staged_protection (run_id, iin) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+# The last version of every assignment, restricted by {where} on assignment "v".
+_LATEST = """
+SELECT v.* FROM assignment v WHERE {where} AND NOT EXISTS (
+  SELECT 1 FROM assignment n WHERE n.iin = v.iin AND n.source_id = v.source_id
+    AND n.category_id = v.category_id AND n.assigned_on = v.assigned_on
+    AND n.batch_id > v.batch_id)
+"""
+
+# Whether the last version {row} came by a delta whose day is after :as_of.
+_TOUCHED_LATER = """
+EXISTS (SELECT 1 FROM sync_run r WHERE r.batch_id = {row}.batch_id AND r.kind = 'DELTA'
+  AND r.as_of > :as_of)
+"""
+
+_FIND_CHANGED = f"""
+INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
+  removal_source_id, removal_reason, closing)
+SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
+  s.removal_source_id, s.removal_reason, 0
+FROM staged_record s
+LEFT JOIN assignment l ON l.iin = s.iin AND l.source_id = s.source_id
+  AND l.category_id = s.category_id AND l.assigned_on = s.assigned_on
+  AND l.batch_id = (SELECT MAX(n.batch_id) FROM assignment n WHERE n.iin = s.iin
+    AND n.source_id = s.source_id AND n.category_id = s.category_id
+    AND n.assigned_on = s.assigned_on)
+WHERE s.run_id = :run_id AND (l.iin IS NULL OR (
+  (l.removed_on IS DISTINCT FROM s.removed_on
+   OR l.removal_source_id IS DISTINCT FROM s.removal_source_id
+   OR l.removal_reason IS DISTINCT FROM s.removal_reason)
+  AND (:is_delta = 1 OR NOT {_TOUCHED_LATER.format(row="l")})))
+"""
+
+# A delta that repeats what is known: kept, because it protects the span from older snapshots.
+_FIND_CONFIRMED = """
+INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
+  removal_source_id, removal_reason, closing)
+SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
+  s.removal_source_id, s.removal_reason, 0
+FROM staged_record s
+WHERE s.run_id = :run_id
+  AND NOT EXISTS (SELECT 1 FROM staged_change c WHERE c.run_id = s.run_id AND c.iin = s.iin
+    AND c.source_id = s.source_id AND c.category_id = s.category_id
+    AND c.assigned_on = s.assigned_on)
+  AND NOT EXISTS (SELECT 1 FROM assignment l JOIN sync_run r ON r.batch_id = l.batch_id
+    WHERE l.iin = s.iin AND l.source_id = s.source_id AND l.category_id = s.category_id
+    AND l.assigned_on = s.assigned_on AND r.kind = 'DELTA' AND r.as_of >= :as_of)
+"""
+
+_OPEN_WHERE = """
+v.assigned_on > 0 AND v.assigned_on <= :as_of
+AND EXISTS (SELECT 1 FROM sync_scope c WHERE c.run_id = :run_id AND c.source_id = v.source_id
+  AND c.category_id = v.category_id)
+"""
+_OPEN = f"""
+SELECT o.* FROM ({_LATEST.format(where=_OPEN_WHERE)}) o
+WHERE (o.removed_on IS NULL OR o.removed_on > :as_of)
+  AND NOT EXISTS (SELECT 1 FROM assignment w WHERE w.iin = o.iin AND w.source_id = o.source_id
+    AND w.category_id = o.category_id AND w.assigned_on < 0 AND -w.assigned_on > o.assigned_on
+    AND -w.assigned_on <= :as_of AND (o.removed_on IS NULL OR w.batch_id > o.batch_id))
+"""
+
+_FIND_CLOSING = f"""
+INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
+  removal_source_id, removal_reason, closing)
+SELECT :run_id, o.iin, o.source_id, o.category_id, o.assigned_on, :as_of, :sender_id,
+  'NOT_IN_SNAPSHOT', 1
+FROM ({_OPEN}) o
+WHERE NOT EXISTS (SELECT 1 FROM staged_record s WHERE s.run_id = :run_id AND s.iin = o.iin
+    AND s.source_id = o.source_id AND s.category_id = o.category_id
+    AND s.assigned_on = o.assigned_on)
+  AND NOT EXISTS (SELECT 1 FROM staged_protection p WHERE p.run_id = :run_id AND p.iin = o.iin)
+  AND NOT {_TOUCHED_LATER.format(row="o")}
+"""
+
+_COUNT_OPEN = f"""
+SELECT o.source_id, o.category_id, COUNT(*) FROM ({_OPEN}) o GROUP BY o.source_id, o.category_id
+"""
+
+_HELD_BEFORE = """
+SELECT DISTINCT c.run_id FROM sync_scope c
+JOIN sync_scope m ON m.source_id = c.source_id AND m.category_id = c.category_id
+JOIN sync_run r ON r.id = c.run_id
+WHERE m.run_id = :run_id AND c.run_id <> :run_id AND r.state = 'HELD' AND r.as_of <= :as_of
+"""
+
+_APPLY = """
+INSERT INTO assignment (iin, source_id, category_id, assigned_on, batch_id, removed_on,
+  removal_source_id, removal_reason)
+SELECT iin, source_id, category_id, assigned_on, :batch_id, removed_on, removal_source_id,
+  removal_reason
+FROM staged_change WHERE run_id = :run_id
+"""
+
+
+async def open_run(store: Store, header: SyncHeader) -> int:
+    """Begin to receive a sync; return its run id."""
+    async with store.writing("SYNC") as unit:
+        run_id = 1 + (await unit.connection.scalar(select(func.max(sync_run.c.id))) or 0)
+        await unit.connection.execute(
+            insert(sync_run),
+            {
+                "id": run_id,
+                "sender_id": header.sender_id,
+                "kind": "SNAPSHOT" if header.snapshot else "DELTA",
+                "state": RECEIVING,
+                "delta_number": header.delta_number,
+                "as_of": header.as_of.toordinal(),
+            },
+        )
+        if header.scope:
+            await unit.connection.execute(
+                insert(sync_scope),
+                [
+                    {"run_id": run_id, "source_id": source_id, "category_id": category_id}
+                    for source_id, category_id in header.scope
+                ],
+            )
+    return run_id
+
+
+async def stage_records(
+    store: Store, run_id: int, records: Sequence[CategoryRecord], protected: Iterable[int]
+) -> None:
+    """Keep a chunk of a sync until it is committed; of two records of one key the last stays."""
+    async with store.writing("SYNC") as unit:
+        if records:
+            await unit.connection.exec_driver_sql(_STAGE, [(run_id, *record) for record in records])
+        people = [(run_id, iin) for iin in protected]
+        if people:
+            await unit.connection.exec_driver_sql(_PROTECT, people)
+
+
+async def discard_run(store: Store, run_id: int) -> None:
+    """Forget a sync that was not committed."""
+    async with store.writing("SYNC") as unit:
+        await _discard(unit.connection, [run_id])
+
+
+async def discard_in(unit: Unit, run_id: int) -> None:
+    """Forget a sync within a unit of work."""
+    await _discard(unit.connection, [run_id])
+
+
+async def discard_unfinished(store: Store) -> None:
+    """Forget all syncs whose streams ended before their commit, as after a crash."""
+    async with store.writing("SYNC") as unit:
+        rows = await unit.connection.scalars(
+            select(sync_run.c.id).where(sync_run.c.state == RECEIVING)
+        )
+        await _discard(unit.connection, list(rows))
+
+
+async def _discard(connection: AsyncConnection, run_ids: Sequence[int]) -> None:
+    for run_id in run_ids:
+        await _clear_staging(connection, run_id)
+        await connection.execute(delete(sync_scope).where(sync_scope.c.run_id == run_id))
+        await connection.execute(delete(sync_run).where(sync_run.c.id == run_id))
+
+
+async def _clear_staging(connection: AsyncConnection, run_id: int) -> None:
+    for table in (staged_record, staged_protection, staged_change):
+        await connection.execute(delete(table).where(table.c.run_id == run_id))
+
+
+async def last_delta_number(connection: AsyncConnection, sender_id: int) -> int:
+    """Return the number of the sender's last delta, applied or included in a snapshot."""
+    return (
+        await connection.scalar(
+            select(func.max(sync_run.c.delta_number)).where(
+                sync_run.c.sender_id == sender_id, sync_run.c.state == APPLIED
+            )
+        )
+        or 0
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedRun:
+    """A run that was applied before."""
+
+    content: bytes | None
+    as_of: date
+    included: bool
+    """Whether the delta was not sent, but a snapshot of its sender said to include it."""
+    result: SyncResult
+
+
+async def find_applied(
+    connection: AsyncConnection, header: SyncHeader, content: bytes
+) -> AppliedRun | None:
+    """Return the run that applied a delta of this number, or this very snapshot."""
+    statement = (
+        select(sync_run, batch.c.revision, revision.c.recorded_at)
+        .join(batch, batch.c.id == sync_run.c.batch_id)
+        .join(revision, revision.c.number == batch.c.revision)
+        .where(sync_run.c.sender_id == header.sender_id, sync_run.c.state == APPLIED)
+        .order_by(sync_run.c.kind, sync_run.c.delta_number, sync_run.c.id)
+        .limit(1)
+    )
+    number = sync_run.c.delta_number
+    if header.snapshot:
+        statement = statement.where(sync_run.c.kind == "SNAPSHOT", sync_run.c.content == content)
+    else:
+        statement = statement.where(
+            ((sync_run.c.kind == "DELTA") & (number == header.delta_number))
+            | ((sync_run.c.kind == "SNAPSHOT") & (number >= header.delta_number))
+        )
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    return AppliedRun(
+        content=row.content,
+        as_of=date.fromordinal(row.as_of),
+        included=not header.snapshot and row.kind == "SNAPSHOT",
+        result=SyncResult(
+            SyncOutcome.ALREADY_APPLIED,
+            row.id,
+            SyncCounts(*json.loads(row.counts)),
+            revision=row.revision,
+            applied_at=from_microseconds(row.recorded_at),
+        ),
+    )
+
+
+def recorded(result: SyncResult, unit: Unit) -> SyncResult:
+    """Return a result with the revision its unit became."""
+    if result.outcome is not SyncOutcome.APPLIED:
+        return result
+    return replace(result, revision=unit.revision, applied_at=unit.recorded_at)
+
+
+async def last_snapshot_of(
+    connection: AsyncConnection, scope: Sequence[tuple[int, int]]
+) -> tuple[tuple[int, int], date] | None:
+    """Return the newest day of an applied snapshot on any part of a scope, with that part."""
+    rows = await connection.execute(
+        select(sync_scope.c.source_id, sync_scope.c.category_id, func.max(sync_run.c.as_of))
+        .join(sync_run, sync_run.c.id == sync_scope.c.run_id)
+        .where(sync_run.c.state == APPLIED, sync_run.c.kind == "SNAPSHOT")
+        .group_by(sync_scope.c.source_id, sync_scope.c.category_id)
+    )
+    wanted = set(scope)
+    days = ((row[2], (row[0], row[1])) for row in rows if (row[0], row[1]) in wanted)
+    newest = max(days, default=None)
+    return None if newest is None else (newest[1], date.fromordinal(newest[0]))
+
+
+async def apply_run(
+    unit: Unit,
+    run_id: int,
+    header: SyncHeader,
+    *,
+    content: bytes,
+    counts: tuple[int, int],
+    data: ReferenceData,
+    guard: ShrinkGuard | None,
+    unclosable: Sequence[tuple[int, int]],
+    operator_reason: str | None = None,
+) -> SyncResult:
+    """Apply a staged sync in this unit, or hold it if the guard says so (None: no guard).
+
+    ``counts`` are records received and rejected; ``unclosable`` parts of a scope are never closed.
+    """
+    connection = unit.connection
+    records, rejected = counts
+    values: dict[str, Any] = {
+        "run_id": run_id,
+        "sender_id": header.sender_id,
+        "as_of": header.as_of.toordinal(),
+    }
+    await connection.execute(delete(staged_change).where(staged_change.c.run_id == run_id))
+    changed = (
+        await connection.execute(text(_FIND_CHANGED), {**values, "is_delta": not header.snapshot})
+    ).rowcount
+    shrink: tuple[ScopeShrink, ...] = ()
+    if not header.snapshot:
+        await connection.execute(text(_FIND_CONFIRMED), values)
+    else:
+        await connection.execute(text(_FIND_CLOSING), values)
+        await _spare(connection, run_id, unclosable)
+        shrink = await _shrink(connection, values, guard)
+    closed = sum(part.closing_spans for part in shrink)
+    done = SyncCounts(records, changed, rejected, closed)
+    run = update(sync_run).where(sync_run.c.id == run_id)
+    if any(part.held for part in shrink):
+        await connection.execute(delete(staged_change).where(staged_change.c.run_id == run_id))
+        await connection.execute(run.values(state=HELD, content=content, counts=json.dumps(done)))
+        await _supersede(connection, run_id, header)
+        return SyncResult(SyncOutcome.HELD, run_id, done, shrink=shrink)
+    batch_id = await unit.open_batch("SNAPSHOT" if header.snapshot else "DELTA")
+    await connection.execute(text(_APPLY), {"batch_id": batch_id, "run_id": run_id})
+    await _deliver(connection, run_id, batch_id, header)
+    await _bring_up_ledgers(connection, run_id, data)
+    await _clear_staging(connection, run_id)
+    await connection.execute(
+        run.values(
+            state=APPLIED,
+            batch_id=batch_id,
+            content=content,
+            counts=json.dumps(done),
+            operator_reason=operator_reason,
+        )
+    )
+    if header.snapshot:
+        await _supersede(connection, run_id, header)
+    return SyncResult(SyncOutcome.APPLIED, run_id, done, shrink=shrink)
+
+
+async def _spare(
+    connection: AsyncConnection, run_id: int, unclosable: Sequence[tuple[int, int]]
+) -> None:
+    for source_id, category_id in unclosable:
+        await connection.execute(
+            delete(staged_change).where(
+                staged_change.c.run_id == run_id,
+                staged_change.c.closing == 1,
+                staged_change.c.source_id == source_id,
+                staged_change.c.category_id == category_id,
+            )
+        )
+
+
+async def _shrink(
+    connection: AsyncConnection, values: dict[str, Any], guard: ShrinkGuard | None
+) -> tuple[ScopeShrink, ...]:
+    closing = await connection.execute(
+        select(staged_change.c.source_id, staged_change.c.category_id, func.count())
+        .where(staged_change.c.run_id == values["run_id"], staged_change.c.closing == 1)
+        .group_by(staged_change.c.source_id, staged_change.c.category_id)
+    )
+    counts = {(row[0], row[1]): row[2] for row in closing}
+    if not counts:
+        return ()
+    opened = await connection.execute(text(_COUNT_OPEN), values)
+    spans = {(row[0], row[1]): row[2] for row in opened}
+    return tuple(
+        ScopeShrink(
+            source_id=source_id,
+            category_id=category_id,
+            open_spans=spans[source_id, category_id],
+            closing_spans=count,
+            held=guard is not None
+            and count > guard.close_min
+            and count > guard.close_share_max * spans[source_id, category_id],
+        )
+        for (source_id, category_id), count in sorted(counts.items())
+    )
+
+
+async def _deliver(
+    connection: AsyncConnection, run_id: int, batch_id: int, header: SyncHeader
+) -> None:
+    if header.snapshot:
+        sources = {source_id for source_id, _ in header.scope}
+    else:
+        named = await connection.scalars(
+            select(staged_record.c.source_id).distinct().where(staged_record.c.run_id == run_id)
+        )
+        sources = set(named)
+    await connection.execute(
+        insert(feed_delivery),
+        [
+            {"source_id": source_id, "batch_id": batch_id, "as_of": header.as_of.toordinal()}
+            for source_id in {*sources, header.sender_id}
+        ],
+    )
+
+
+async def _bring_up_ledgers(connection: AsyncConnection, run_id: int, data: ReferenceData) -> None:
+    last = -1
+    while True:
+        people = list(
+            await connection.scalars(
+                select(staged_change.c.iin)
+                .distinct()
+                .where(staged_change.c.run_id == run_id, staged_change.c.iin > last)
+                .order_by(staged_change.c.iin)
+                .limit(LEDGER_PAGE_PEOPLE)
+            )
+        )
+        if not people:
+            return
+        await reproject_assignments(connection, people, data)
+        last = people[-1]
+
+
+async def _supersede(connection: AsyncConnection, run_id: int, header: SyncHeader) -> None:
+    """Drop held snapshots that share a part of the scope and are not newer."""
+    held = await connection.scalars(
+        text(_HELD_BEFORE), {"run_id": run_id, "as_of": header.as_of.toordinal()}
+    )
+    for other in list(held):
+        await _clear_staging(connection, other)
+        await connection.execute(
+            update(sync_run).where(sync_run.c.id == other).values(state=SUPERSEDED)
+        )
+
+
+async def find_held(
+    connection: AsyncConnection, run_id: int
+) -> tuple[SyncHeader, bytes, tuple[int, int]] | None:
+    """Return header, content and (records, rejected) of a held snapshot."""
+    row = (
+        await connection.execute(
+            select(sync_run).where(sync_run.c.id == run_id, sync_run.c.state == HELD)
+        )
+    ).first()
+    if row is None:
+        return None
+    scope = await connection.execute(
+        select(sync_scope.c.source_id, sync_scope.c.category_id).where(
+            sync_scope.c.run_id == run_id
+        )
+    )
+    counts = SyncCounts(*json.loads(row.counts))
+    header = SyncHeader(
+        sender_id=row.sender_id,
+        snapshot=True,
+        delta_number=row.delta_number,
+        as_of=date.fromordinal(row.as_of),
+        scope=tuple((source_id, category_id) for source_id, category_id in scope),
+        declared_records=counts.records,
+    )
+    return header, row.content, (counts.records, counts.rejected)

@@ -1,0 +1,33 @@
+"""What can go wrong in the store, one class per thing a caller can do about it.
+
+StoreError
+├── StoreUnavailableError   ask again later
+├── StoreFullError          make room, then ask again
+└── SchemaMismatchError     migrate the store, or run the matching release
+"""
+
+
+class StoreError(Exception):
+    """The store could not do its work; nothing was applied."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot be read or written now."""
+
+
+class StoreFullError(StoreError):
+    """The store's disk is full."""
+
+
+class SchemaMismatchError(StoreError):
+    """The store's schema is not the one this release works with."""
+
+    def __init__(self, found: str | None, expected: str) -> None:
+        self.found = found
+        """The schema revision of the store; None if it has none."""
+        self.expected = expected
+        """The schema revision of this release."""
+        super().__init__(
+            f"The store has schema {found or 'none'}, this release works with {expected}. "
+            "An older store is brought up by `osms init`; a newer one needs a newer release."
+        )

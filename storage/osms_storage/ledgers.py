@@ -1,0 +1,329 @@
+"""Ledgers: one row per person with all that a decision reads, projected from the facts.
+
+A ledger has two halves that never mix: `paid` and `advance` follow from payments and reversals,
+`spans` and `died_on` from assignments. Each half is a pure function of its facts.
+"""
+
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms_storage.records import LedgerRow, LedgerSpan
+from osms_storage.reference import ReferenceData
+from osms_storage.schema import assignment, batch, ledger, payment, register, reversal
+from osms_storage.sqlite import among, key_list
+
+FIRST_MONTH = 2017 * 12 + 6
+"""The month of bit 0: contributions began in July 2017."""
+
+EMPTY = LedgerRow(0, (), (), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CoverPolicy:
+    """Which payments settle a month."""
+
+    covering: frozenset[int]
+    """Purposes whose payments give cover."""
+    minimum_tiyn: Callable[[int], int]
+    """The least net amount that settles a period; 1 when any amount does."""
+
+
+class PaymentFact(NamedTuple):
+    """What the projection reads of a payment."""
+
+    period: int
+    received_on: int
+    amount: int
+    """What is left after its own reversals."""
+    purpose: int
+
+
+class AssignmentFact(NamedTuple):
+    """What the projection reads of one version of an assignment, oldest batch first."""
+
+    source_id: int
+    category_id: int
+    assigned_on: int
+    batch_id: int
+    removed_on: int | None
+
+
+def month_of_ordinal(day: int) -> int:
+    """Return the month that holds an ordinal day."""
+    moment = date.fromordinal(day)
+    return moment.year * 12 + moment.month - 1
+
+
+def project_payments(
+    facts: Iterable[PaymentFact], policy: CoverPolicy
+) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """Return the paid months as bits, and the months paid before they began."""
+    net: dict[int, int] = defaultdict(int)
+    advance: dict[int, int] = {}
+    for fact in facts:
+        if fact.purpose not in policy.covering or fact.amount <= 0:
+            continue
+        net[fact.period] += fact.amount
+        received = month_of_ordinal(fact.received_on)
+        if received < fact.period:
+            advance[fact.period] = min(received, advance.get(fact.period, received))
+    paid = 0
+    for period, amount in net.items():
+        if amount >= policy.minimum_tiyn(period):
+            paid |= 1 << (period - FIRST_MONTH)
+    return paid, tuple(sorted(advance.items()))
+
+
+def effective_removals(facts: Sequence[AssignmentFact]) -> dict[tuple[int, int, int], int | None]:
+    """Return the day of removal of each (source, category, day assigned) from all its versions.
+
+    The last version decides. A removal without a day of assignment removes what holds on its eve,
+    whenever that arrives, unless a later version of the assignment names a day itself.
+    """
+    versions: dict[tuple[int, int, int], AssignmentFact] = {}
+    waiting: list[AssignmentFact] = []
+    for fact in facts:
+        if fact.assigned_on < 0:
+            waiting.append(fact)
+            continue
+        key = (fact.source_id, fact.category_id, fact.assigned_on)
+        if key not in versions or fact.batch_id >= versions[key].batch_id:
+            versions[key] = fact
+    effective: dict[tuple[int, int, int], int | None] = {}
+    for key, last in versions.items():
+        days = [
+            -removal.assigned_on
+            for removal in waiting
+            if (removal.source_id, removal.category_id) == key[:2]
+            and key[2] < -removal.assigned_on
+            and (last.removed_on is None or removal.batch_id > last.batch_id)
+        ]
+        if last.removed_on is not None:
+            days.append(last.removed_on)
+        effective[key] = min(days, default=None)
+    return effective
+
+
+def project_assignments(
+    facts: Sequence[AssignmentFact], data: ReferenceData
+) -> tuple[tuple[LedgerSpan, ...], int | None] | None:
+    """Return the spans that hold a day and the day of death; None if nothing was ever assigned.
+
+    A death record is voided by any removal; of several valid ones the last recorded counts.
+    """
+    effective = effective_removals(facts)
+    if not effective:
+        return None
+    spans: list[LedgerSpan] = []
+    death: tuple[int, int] | None = None
+    recorded = {(f.source_id, f.category_id, f.assigned_on): f.batch_id for f in facts}
+    for key, removed_on in effective.items():
+        source_id, category_id, assigned_on = key
+        kind = data.kind(source_id, category_id)
+        if kind == "DECEASED":
+            if removed_on is None:
+                death = max(death or (-1, 0), (recorded[key], assigned_on))
+        elif kind != "NONE" and (removed_on is None or removed_on > assigned_on):
+            spans.append(LedgerSpan(source_id, category_id, assigned_on, removed_on or 0))
+    return tuple(sorted(spans)), death[1] if death else None
+
+
+# --- encoding ------------------------------------------------------------------------------------
+
+_ADVANCE = struct.Struct("<HH")
+_SPAN = struct.Struct("<hhii")
+
+
+def encode_paid(paid: int) -> bytes:
+    """Return the bits as the store keeps them."""
+    return paid.to_bytes((paid.bit_length() + 7) // 8, "little")
+
+
+def encode_advance(advance: Iterable[tuple[int, int]]) -> bytes:
+    """Return the pairs as the store keeps them."""
+    return b"".join(_ADVANCE.pack(*pair) for pair in advance)
+
+
+def encode_spans(spans: Iterable[LedgerSpan]) -> bytes:
+    """Return the spans as the store keeps them."""
+    return b"".join(_SPAN.pack(*span) for span in spans)
+
+
+def decode_advance(advance: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of a stored ledger."""
+    return tuple(_ADVANCE.iter_unpack(advance)) if advance else ()
+
+
+def decode(paid: bytes, advance: bytes, spans: bytes, died_on: int | None) -> LedgerRow:
+    """Return the ledger of a stored row."""
+    return LedgerRow(
+        int.from_bytes(paid, "little"),
+        decode_advance(advance),
+        tuple(map(LedgerSpan._make, _SPAN.iter_unpack(spans))) if spans else (),
+        died_on,
+    )
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+_ROWS = select(
+    ledger.c.iin, ledger.c.paid, ledger.c.advance, ledger.c.spans, ledger.c.died_on
+).where(among(ledger.c.iin))
+
+
+async def read_ledgers(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, LedgerRow]:
+    """Return the present ledgers of these people; who is not known is absent."""
+    rows = await connection.execute(_ROWS, {"keys": key_list(iins)})
+    return {row[0]: decode(row[1], row[2], row[3], row[4]) for row in rows}
+
+
+_PAYMENTS = (
+    select(
+        payment.c.iin,
+        payment.c.register_id,
+        payment.c.line_no,
+        payment.c.period,
+        register.c.received_on,
+        payment.c.amount,
+        payment.c.purpose,
+    )
+    .join(register, register.c.batch_id == payment.c.register_id)
+    .where(among(payment.c.iin))
+)
+_REVERSALS = (
+    select(
+        reversal.c.iin,
+        reversal.c.register_id,
+        reversal.c.payment_line_no,
+        func.sum(reversal.c.amount),
+    )
+    .where(among(reversal.c.iin))
+    .group_by(reversal.c.iin, reversal.c.register_id, reversal.c.payment_line_no)
+)
+_ASSIGNMENTS = (
+    select(
+        assignment.c.iin,
+        assignment.c.source_id,
+        assignment.c.category_id,
+        assignment.c.assigned_on,
+        assignment.c.batch_id,
+        assignment.c.removed_on,
+    )
+    .where(among(assignment.c.iin))
+    .order_by(assignment.c.iin, assignment.c.batch_id)
+)
+
+
+def _known(statement: Any, batch_id: Any, revision: int | None) -> Any:
+    if revision is None:
+        return statement
+    return statement.join(batch, and_(batch.c.id == batch_id, batch.c.revision <= revision))
+
+
+async def read_payment_facts(
+    connection: AsyncConnection, iins: Sequence[int], revision: int | None = None
+) -> dict[int, list[PaymentFact]]:
+    """Return the payments of these people known at a revision (None: all), net of reversals."""
+    keys = {"keys": key_list(iins)}
+    accepted_by = func.coalesce(payment.c.correction_id, payment.c.register_id)
+    rows = await connection.execute(_known(_PAYMENTS, accepted_by, revision), keys)
+    reversals = await connection.execute(_known(_REVERSALS, reversal.c.batch_id, revision), keys)
+    reversed_amounts: Mapping[tuple[int, int, int], int] = {
+        (iin, register_id, line_no): amount for iin, register_id, line_no, amount in reversals
+    }
+    facts: dict[int, list[PaymentFact]] = defaultdict(list)
+    for iin, register_id, line_no, period, received_on, amount, purpose in rows:
+        left = amount - int(reversed_amounts.get((iin, register_id, line_no), 0))
+        facts[iin].append(PaymentFact(period, received_on, left, purpose))
+    return facts
+
+
+async def read_assignment_facts(
+    connection: AsyncConnection, iins: Sequence[int], revision: int | None = None
+) -> dict[int, list[AssignmentFact]]:
+    """Return all versions of these people's assignments known at a revision (None: all)."""
+    rows = await connection.execute(
+        _known(_ASSIGNMENTS, assignment.c.batch_id, revision), {"keys": key_list(iins)}
+    )
+    facts: dict[int, list[AssignmentFact]] = defaultdict(list)
+    for iin, *fact in rows:
+        facts[iin].append(AssignmentFact(*fact))
+    return facts
+
+
+async def replay_ledgers(
+    connection: AsyncConnection,
+    iins: Sequence[int],
+    data: ReferenceData,
+    policy: CoverPolicy,
+    revision: int | None = None,
+) -> dict[int, LedgerRow]:
+    """Return the ledgers as the facts known at a revision (None: all) make them."""
+    payments = await read_payment_facts(connection, iins, revision)
+    assignments = await read_assignment_facts(connection, iins, revision)
+    ledgers: dict[int, LedgerRow] = {}
+    for iin, facts in payments.items():
+        ledgers[iin] = LedgerRow(*project_payments(facts, policy), (), None)
+    for iin, versions in assignments.items():
+        half = project_assignments(versions, data)
+        if half is not None:
+            ledgers[iin] = ledgers.get(iin, EMPTY)._replace(spans=half[0], died_on=half[1])
+    return ledgers
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+_INSERT = insert(ledger)
+WRITE_PAYMENTS = _INSERT.on_conflict_do_update(
+    index_elements=["iin"],
+    set_={"paid": _INSERT.excluded.paid, "advance": _INSERT.excluded.advance},
+)
+WRITE_ASSIGNMENTS = _INSERT.on_conflict_do_update(
+    index_elements=["iin"],
+    set_={"spans": _INSERT.excluded.spans, "died_on": _INSERT.excluded.died_on},
+)
+
+
+def row_values(iin: int, row: LedgerRow) -> dict[str, object]:
+    """Return the columns of a ledger."""
+    return {
+        "iin": iin,
+        "paid": encode_paid(row.paid),
+        "advance": encode_advance(row.advance),
+        "spans": encode_spans(row.spans),
+        "died_on": row.died_on,
+    }
+
+
+async def reproject_payments(
+    connection: AsyncConnection, iins: Sequence[int], policy: CoverPolicy
+) -> None:
+    """Write the payment half of these people's ledgers anew from the facts."""
+    facts = await read_payment_facts(connection, iins)
+    rows = [
+        row_values(iin, LedgerRow(*project_payments(payments, policy), (), None))
+        for iin, payments in facts.items()
+    ]
+    if rows:
+        await connection.execute(WRITE_PAYMENTS, rows)
+
+
+async def reproject_assignments(
+    connection: AsyncConnection, iins: Sequence[int], data: ReferenceData
+) -> None:
+    """Write the assignment half of these people's ledgers anew from the facts."""
+    rows = []
+    for iin, versions in (await read_assignment_facts(connection, iins)).items():
+        half = project_assignments(versions, data)
+        if half is not None:
+            rows.append(row_values(iin, EMPTY._replace(spans=half[0], died_on=half[1])))
+    if rows:
+        await connection.execute(WRITE_ASSIGNMENTS, rows)

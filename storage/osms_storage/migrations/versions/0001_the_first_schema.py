@@ -1,0 +1,512 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "assignment",
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "category_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "assigned_on",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "batch_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("removed_on", sa.Integer(), nullable=True),
+        sa.Column("removal_source_id", sa.SmallInteger(), nullable=True),
+        sa.Column("removal_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "iin", "source_id", "category_id", "assigned_on", "batch_id", name=op.f("pk_assignment")
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "feed_delivery",
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "batch_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("as_of", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", "batch_id", name=op.f("pk_feed_delivery")),
+    )
+    op.create_table(
+        "ledger",
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("paid", sa.LargeBinary(), nullable=False),
+        sa.Column("advance", sa.LargeBinary(), nullable=False),
+        sa.Column("spans", sa.LargeBinary(), nullable=False),
+        sa.Column("died_on", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("iin", name=op.f("pk_ledger")),
+    )
+    op.create_table(
+        "payer",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("bin", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_payer")),
+    )
+    op.create_table(
+        "payment",
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "register_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "line_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("correction_id", sa.BigInteger(), nullable=True),
+        sa.Column("period", sa.SmallInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("purpose", sa.SmallInteger(), nullable=False),
+        sa.Column("payer_id", sa.BigInteger(), nullable=True),
+        sa.Column("name_id", sa.BigInteger(), nullable=True),
+        sa.Column("document", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("iin", "register_id", "line_no", name=op.f("pk_payment")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "person_name",
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "name_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("surname", sa.Text(), nullable=False),
+        sa.Column("given_name", sa.Text(), nullable=False),
+        sa.Column("patronymic", sa.Text(), nullable=False),
+        sa.Column("birth_date", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("iin", "name_id", name=op.f("pk_person_name")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "reference",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "code", "revision", name=op.f("pk_reference")),
+    )
+    op.create_table(
+        "register",
+        sa.Column(
+            "batch_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("source_id", sa.SmallInteger(), nullable=False),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column("received_on", sa.Integer(), nullable=False),
+        sa.Column("payer_id", sa.BigInteger(), nullable=True),
+        sa.Column("purpose_code", sa.Text(), nullable=False),
+        sa.Column("people", sa.Integer(), nullable=False),
+        sa.Column("documents", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("suspended_rows", sa.Integer(), nullable=False),
+        sa.Column("suspended_amount", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("batch_id", name=op.f("pk_register")),
+        sa.UniqueConstraint("source_id", "reference", name=op.f("uq_register_source_id_reference")),
+    )
+    with op.batch_alter_table("register", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_register_received_on"), ["received_on"], unique=False)
+        batch_op.create_index(
+            "ix_register_source_id_batch_id", ["source_id", "batch_id"], unique=False
+        )
+
+    op.create_table(
+        "reversal",
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column(
+            "line_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("register_id", sa.BigInteger(), nullable=False),
+        sa.Column("payment_line_no", sa.Integer(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("reason", sa.SmallInteger(), nullable=False),
+        sa.Column("reversed_on", sa.Integer(), nullable=False),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "iin", "source_id", "reference", "line_no", name=op.f("pk_reversal")
+        ),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("reversal", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reversal_register_id"), ["register_id"], unique=False)
+
+    op.create_table(
+        "reversal_line",
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("reference", sa.Text(), nullable=False),
+        sa.Column(
+            "line_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("content", sa.LargeBinary(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("source_id", "reference", "line_no", name=op.f("pk_reversal_line")),
+    )
+    op.create_table(
+        "revision",
+        sa.Column(
+            "number",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("cause", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_revision")),
+    )
+    with op.batch_alter_table("revision", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_revision_recorded_at"), ["recorded_at"], unique=False)
+
+    op.create_table(
+        "staged_change",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "category_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "assigned_on",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("removed_on", sa.Integer(), nullable=True),
+        sa.Column("removal_source_id", sa.SmallInteger(), nullable=True),
+        sa.Column("removal_reason", sa.Text(), nullable=True),
+        sa.Column("closing", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "run_id",
+            "iin",
+            "source_id",
+            "category_id",
+            "assigned_on",
+            name=op.f("pk_staged_change"),
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "staged_protection",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("run_id", "iin", name=op.f("pk_staged_protection")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "staged_record",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "category_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "assigned_on",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("removed_on", sa.Integer(), nullable=True),
+        sa.Column("removal_source_id", sa.SmallInteger(), nullable=True),
+        sa.Column("removal_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "run_id",
+            "iin",
+            "source_id",
+            "category_id",
+            "assigned_on",
+            name=op.f("pk_staged_record"),
+        ),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "suspense",
+        sa.Column(
+            "register_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "line_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("iin", sa.Text(), nullable=False),
+        sa.Column("surname", sa.Text(), nullable=False),
+        sa.Column("given_name", sa.Text(), nullable=False),
+        sa.Column("patronymic", sa.Text(), nullable=False),
+        sa.Column("birth_date", sa.Text(), nullable=False),
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("purpose_code", sa.Text(), nullable=False),
+        sa.Column("payer_bin", sa.Text(), nullable=True),
+        sa.Column("payer_name", sa.Text(), nullable=True),
+        sa.Column("issue", sa.SmallInteger(), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("register_id", "line_no", name=op.f("pk_suspense")),
+    )
+    op.create_table(
+        "suspense_resolution",
+        sa.Column(
+            "register_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "line_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("batch_id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.SmallInteger(), nullable=False),
+        sa.Column("content", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("operator_reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("register_id", "line_no", name=op.f("pk_suspense_resolution")),
+    )
+    op.create_table(
+        "sync_run",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("sender_id", sa.SmallInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("delta_number", sa.BigInteger(), nullable=False),
+        sa.Column("as_of", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(length=32), nullable=True),
+        sa.Column("counts", sa.Text(), nullable=True),
+        sa.Column("operator_reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_run")),
+    )
+    with op.batch_alter_table("sync_run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sync_run_batch_id"), ["batch_id"], unique=False)
+        batch_op.create_index(
+            "ix_sync_run_sender_id_state",
+            ["sender_id", "state", "kind", "delta_number"],
+            unique=False,
+        )
+
+    op.create_table(
+        "sync_scope",
+        sa.Column(
+            "run_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "source_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "category_id",
+            sa.SmallInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("run_id", "source_id", "category_id", name=op.f("pk_sync_scope")),
+    )
+    op.create_table(
+        "batch",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["revision"], ["revision.number"], name=op.f("fk_batch_revision")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
+    )
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_batch_revision"), ["revision"], unique=False)
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_batch_revision"))
+
+    op.drop_table("batch")
+    op.drop_table("sync_scope")
+    with op.batch_alter_table("sync_run", schema=None) as batch_op:
+        batch_op.drop_index("ix_sync_run_sender_id_state")
+        batch_op.drop_index(batch_op.f("ix_sync_run_batch_id"))
+
+    op.drop_table("sync_run")
+    op.drop_table("suspense_resolution")
+    op.drop_table("suspense")
+    op.drop_table("staged_record")
+    op.drop_table("staged_protection")
+    op.drop_table("staged_change")
+    with op.batch_alter_table("revision", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_revision_recorded_at"))
+
+    op.drop_table("revision")
+    op.drop_table("reversal_line")
+    with op.batch_alter_table("reversal", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_reversal_register_id"))
+
+    op.drop_table("reversal")
+    with op.batch_alter_table("register", schema=None) as batch_op:
+        batch_op.drop_index("ix_register_source_id_batch_id")
+        batch_op.drop_index(batch_op.f("ix_register_received_on"))
+
+    op.drop_table("register")
+    op.drop_table("reference")
+    op.drop_table("person_name")
+    op.drop_table("payment")
+    op.drop_table("payer")
+    op.drop_table("ledger")
+    op.drop_table("feed_delivery")
+    op.drop_table("assignment")

@@ -1,0 +1,241 @@
+"""Payments of people: listed with what was reversed of them, and reversed."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms_storage.clock import from_microseconds
+from osms_storage.ledgers import CoverPolicy, reproject_payments
+from osms_storage.records import (
+    Payer,
+    PaymentFact,
+    PersonName,
+    ReversalLine,
+    ReversalOutcome,
+    ReversalResult,
+)
+from osms_storage.registers import find_registers
+from osms_storage.schema import (
+    batch,
+    payer,
+    payment,
+    person_name,
+    register,
+    reversal,
+    reversal_line,
+    revision,
+)
+from osms_storage.sqlite import among, key_list
+from osms_storage.store import Unit
+
+_row_payer = payer.alias("row_payer")
+_accepted_by = func.coalesce(payment.c.correction_id, payment.c.register_id)
+_FACTS = (
+    select(
+        payment,
+        register.c.source_id,
+        register.c.reference,
+        register.c.received_on,
+        func.coalesce(_row_payer.c.bin, payer.c.bin).label("payer_bin"),
+        func.coalesce(_row_payer.c.name, payer.c.name).label("payer_name"),
+        person_name.c.surname,
+        person_name.c.given_name,
+        person_name.c.patronymic,
+        person_name.c.birth_date,
+        batch.c.revision,
+        revision.c.recorded_at,
+    )
+    .join(register, register.c.batch_id == payment.c.register_id)
+    .join(batch, batch.c.id == _accepted_by)
+    .join(revision, revision.c.number == batch.c.revision)
+    .outerjoin(payer, payer.c.id == register.c.payer_id)
+    .outerjoin(_row_payer, _row_payer.c.id == payment.c.payer_id)
+    .outerjoin(
+        person_name,
+        (person_name.c.iin == payment.c.iin) & (person_name.c.name_id == payment.c.name_id),
+    )
+)
+
+
+async def list_payments(
+    connection: AsyncConnection,
+    iin: int,
+    *,
+    first_period: int | None = None,
+    last_period: int | None = None,
+    known_revision: int | None = None,
+) -> list[PaymentFact]:
+    """Return one person's payments by period, day received, source, reference, line."""
+    statement = _FACTS.where(payment.c.iin == iin).order_by(
+        payment.c.period,
+        register.c.received_on,
+        register.c.source_id,
+        register.c.reference,
+        payment.c.line_no,
+    )
+    if first_period is not None:
+        statement = statement.where(payment.c.period >= first_period)
+    if last_period is not None:
+        statement = statement.where(payment.c.period <= last_period)
+    if known_revision is not None:
+        statement = statement.where(batch.c.revision <= known_revision)
+    amounts = await _reversed_amounts(connection, [iin], known_revision)
+    facts = []
+    for row in await connection.execute(statement):
+        name = None
+        if row.name_id is not None:
+            birth_date = None if row.birth_date is None else date.fromordinal(row.birth_date)
+            name = PersonName(row.surname, row.given_name, row.patronymic, birth_date)
+        facts.append(
+            PaymentFact(
+                iin=row.iin,
+                source_id=row.source_id,
+                reference=row.reference,
+                line_no=row.line_no,
+                period=row.period,
+                received_on=date.fromordinal(row.received_on),
+                amount_tiyn=row.amount,
+                reversed_tiyn=amounts[row.iin, row.register_id, row.line_no],
+                purpose=row.purpose,
+                payer=None if row.payer_bin is None else Payer(row.payer_bin, row.payer_name),
+                name=name,
+                revision=row.revision,
+                recorded_at=from_microseconds(row.recorded_at),
+            )
+        )
+    return facts
+
+
+async def list_names(
+    connection: AsyncConnection, iin: int, known_revision: int | None = None
+) -> list[PersonName]:
+    """Return what payments known at a revision say of this person's identity."""
+    statement = select(
+        person_name.c.surname,
+        person_name.c.given_name,
+        person_name.c.patronymic,
+        person_name.c.birth_date,
+    ).where(person_name.c.iin == iin)
+    if known_revision is not None:
+        said_by = (
+            select(payment.c.name_id)
+            .join(batch, batch.c.id == _accepted_by)
+            .where(payment.c.iin == iin, batch.c.revision <= known_revision)
+        )
+        statement = statement.where(person_name.c.name_id.in_(said_by))
+    return [
+        PersonName(*row[:3], None if row[3] is None else date.fromordinal(row[3]))
+        for row in await connection.execute(statement)
+    ]
+
+
+async def _reversed_amounts(
+    connection: AsyncConnection, iins: Sequence[int], known_revision: int | None = None
+) -> dict[tuple[int, int, int], int]:
+    statement = select(
+        reversal.c.iin, reversal.c.register_id, reversal.c.payment_line_no, reversal.c.amount
+    ).where(among(reversal.c.iin))
+    if known_revision is not None:
+        statement = statement.join(batch, batch.c.id == reversal.c.batch_id).where(
+            batch.c.revision <= known_revision
+        )
+    amounts: dict[tuple[int, int, int], int] = defaultdict(int)
+    for iin, register_id, line_no, amount in await connection.execute(
+        statement, {"keys": key_list(iins)}
+    ):
+        amounts[iin, register_id, line_no] += amount
+    return amounts
+
+
+async def reverse_payments(
+    unit: Unit,
+    source_id: int,
+    reference: str,
+    reversed_on: date,
+    lines: Sequence[ReversalLine],
+    policy: CoverPolicy,
+) -> list[ReversalResult]:
+    """Reverse payments, whole or in part, one result each in their order."""
+    connection = unit.connection
+    registers = await find_registers(
+        connection, {(line.payment.source_id, line.payment.reference) for line in lines}
+    )
+    used = await _used_lines(connection, source_id, reference, [line.line_no for line in lines])
+    iins = sorted({line.iin for line in lines})
+    payments = await _payment_amounts(connection, iins, [r.register_id for r in registers.values()])
+    taken = await _reversed_amounts(connection, iins)
+    results: list[ReversalResult] = []
+    touched: set[int] = set()
+    batch_id: int | None = None
+    for line in lines:
+        committed = registers.get((line.payment.source_id, line.payment.reference))
+        key = (line.iin, committed.register_id if committed else -1, line.payment.line_no)
+        left = payments.get(key, 0) - taken[key]
+        received_on = committed.received_on if committed else None
+        if line.line_no in used:
+            same = used[line.line_no] == line.content
+            outcome = ReversalOutcome.ALREADY_REVERSED if same else ReversalOutcome.CONFLICT
+            results.append(ReversalResult(outcome, left, received_on))
+            continue
+        if key not in payments:
+            results.append(ReversalResult(ReversalOutcome.PAYMENT_NOT_FOUND))
+            continue
+        if line.amount_tiyn > left:
+            results.append(ReversalResult(ReversalOutcome.EXCEEDS_PAYMENT, left, received_on))
+            continue
+        if batch_id is None:
+            batch_id = await unit.open_batch("REVERSAL")
+        key_columns = {"source_id": source_id, "reference": reference, "line_no": line.line_no}
+        await connection.execute(
+            insert(reversal_line), {**key_columns, "batch_id": batch_id, "content": line.content}
+        )
+        await connection.execute(
+            insert(reversal),
+            {
+                **key_columns,
+                "iin": line.iin,
+                "register_id": key[1],
+                "payment_line_no": key[2],
+                "amount": line.amount_tiyn,
+                "reason": line.reason,
+                "reversed_on": reversed_on.toordinal(),
+                "batch_id": batch_id,
+            },
+        )
+        used[line.line_no] = line.content
+        taken[key] += line.amount_tiyn
+        touched.add(line.iin)
+        results.append(
+            ReversalResult(ReversalOutcome.REVERSED, left - line.amount_tiyn, received_on)
+        )
+    if touched:
+        await reproject_payments(connection, sorted(touched), policy)
+    return results
+
+
+async def _used_lines(
+    connection: AsyncConnection, source_id: int, reference: str, line_nos: Sequence[int]
+) -> dict[int, bytes]:
+    rows = await connection.execute(
+        select(reversal_line.c.line_no, reversal_line.c.content).where(
+            reversal_line.c.source_id == source_id,
+            reversal_line.c.reference == reference,
+            reversal_line.c.line_no.in_(line_nos),
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def _payment_amounts(
+    connection: AsyncConnection, iins: Sequence[int], register_ids: Sequence[int]
+) -> dict[tuple[int, int, int], int]:
+    rows = await connection.execute(
+        select(payment.c.iin, payment.c.register_id, payment.c.line_no, payment.c.amount)
+        .where(among(payment.c.iin))
+        .where(among(payment.c.register_id, "register_ids")),
+        {"keys": key_list(iins), "register_ids": key_list(register_ids)},
+    )
+    return {(row[0], row[1], row[2]): row[3] for row in rows}

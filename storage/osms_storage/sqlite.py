@@ -1,0 +1,101 @@
+"""The embedded engine: one SQLite file in WAL mode, driven by aiosqlite.
+
+Holds only what differs between engines: how to open and lock, how to name many keys in one
+statement, and what the driver's errors mean.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, bindparam, column, event, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
+
+BUSY_TIMEOUT_S = 10.0
+"""How long a writer waits for another process to finish."""
+
+
+def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the writing engine (one connection) and the reading one (``readers`` connections)."""
+    writer = create_async_engine(
+        url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_S}
+    )
+    reader = create_async_engine(
+        url, pool_size=readers, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_S}
+    )
+    for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
+        event.listen(engine.sync_engine, "connect", _on_connect)
+        event.listen(engine.sync_engine, "begin", lambda c, sql=begin: c.exec_driver_sql(sql))
+    return writer, reader
+
+
+def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:
+    # The driver must not open transactions by itself: SQLAlchemy says BEGIN.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # An acknowledgement leaves only after fsync.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute("PRAGMA temp_store=MEMORY")
+    cursor.close()
+
+
+def among(key: ColumnElement[int], name: str = "keys") -> ColumnElement[bool]:
+    """Return the condition that a key is one of a list passed as parameter (see key_list)."""
+    return key.in_(select(column("value", BigInteger)).select_from(func.json_each(bindparam(name))))
+
+
+def key_list(keys: Sequence[int]) -> Any:
+    """Return the parameter value that ``among`` takes."""
+    return "[" + ",".join(map(str, keys)) + "]"
+
+
+_HOT = """
+SELECT r.number, l.iin, l.paid, l.advance, l.spans, l.died_on
+FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revision) r
+LEFT JOIN (json_each(?) k JOIN ledger l ON l.iin = k.value)
+"""
+
+
+async def read_hot(driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+    """Return the newest revision and (iin, paid, advance, spans, died_on) of known people."""
+    rows = await driver.execute_fetchall(_HOT, (key_list(iins),))
+    return rows[0][0], [row[1:] for row in rows if row[1] is not None]
+
+
+async def lock_revisions(_: AsyncConnection) -> None:
+    """Let no other transaction take a revision before this one ends."""
+    # BEGIN IMMEDIATE has locked everything.
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn driver errors into the store's own."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, OSError) as exc:
+        raise _meaning(exc) from exc
+
+
+def _meaning(exc: Exception) -> Exception:
+    cause = exc.orig if isinstance(exc, DBAPIError) else exc
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+            return StoreFullError("The disk of the store is full.")
+        if isinstance(cause, sqlite3.OperationalError) or (
+            code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        ):
+            return StoreUnavailableError("The store cannot be used now.")
+    if isinstance(cause, OSError):
+        return StoreUnavailableError("The store cannot be used now.")
+    return StoreError("The store refused a statement.")
+
+
+__all__ = ["among", "create_engines", "key_list", "lock_revisions", "translated"]

@@ -1,0 +1,169 @@
+"""The store: opened engines, reads at one moment, and units of work that make a revision."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms_storage import sqlite
+from osms_storage.clock import Clock, from_microseconds, system_clock, to_microseconds
+from osms_storage.schema import batch, revision
+
+READERS = 4
+"""Connections that read at the same time."""
+
+
+def store_url(store: str) -> str:
+    """Return the URL of a store given as a path or as a URL."""
+    if "://" not in store:
+        return f"sqlite+aiosqlite:///{Path(store).absolute()}"
+    url = make_url(store)
+    if url.drivername == "sqlite":
+        url = url.set(drivername="sqlite+aiosqlite")
+    return url.render_as_string(hide_password=False)
+
+
+class Unit:
+    """A transaction that becomes one revision if a batch is opened in it, or nothing."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+        self.revision = 0
+        """The revision it became; 0 until it is committed, and if it changed nothing."""
+        self.recorded_at = from_microseconds(0)
+        """When it was recorded; meaningful once `revision` is set."""
+        self._batches: list[dict[str, object]] = []
+        self._last_batch = -1
+
+    async def open_batch(self, kind: str) -> int:
+        """Return the id that the facts of one register, sync, correction or reversal point at."""
+        if self._last_batch < 0:
+            newest = await self.connection.scalar(select(func.max(batch.c.id)))
+            self._last_batch = newest or 0
+        self._last_batch += 1
+        self._batches.append({"id": self._last_batch, "kind": kind})
+        return self._last_batch
+
+    async def next_revision(self) -> int:
+        """Return the revision this unit will become; no other unit commits before it then."""
+        await sqlite.lock_revisions(self.connection)
+        return (await newest_revision(self.connection))[0] + 1
+
+    async def _record(self, cause: str, clock: Clock) -> None:
+        if not self._batches:
+            return
+        await sqlite.lock_revisions(self.connection)
+        number, previous = await newest_revision(self.connection)
+        recorded_at = max(to_microseconds(clock()), to_microseconds(previous) + 1)
+        await self.connection.execute(
+            insert(revision), {"number": number + 1, "recorded_at": recorded_at, "cause": cause}
+        )
+        await self.connection.execute(
+            insert(batch), [{**row, "revision": number + 1} for row in self._batches]
+        )
+        self.revision = number + 1
+        self.recorded_at = from_microseconds(recorded_at)
+
+
+class Store:
+    """A store of facts and ledgers; opened by ``async with``."""
+
+    def __init__(self, store: str, *, clock: Clock = system_clock, readers: int = READERS) -> None:
+        self.url = store_url(store)
+        self.clock = clock
+        self._writer, self._reader = sqlite.create_engines(self.url, readers=readers)
+        self._write_lock = asyncio.Lock()
+        self._hot: AsyncConnection | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._hot is not None:
+            await self._hot.close()
+        await self._writer.dispose()
+        await self._reader.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Read at one moment: everything read inside belongs to one revision.
+
+        Raises StoreUnavailableError.
+        """
+        with sqlite.translated():
+            async with self._reader.connect() as connection, connection.begin():
+                yield connection
+
+    async def hot_read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return the newest revision and the ledger columns of the known ones of these people.
+
+        One statement on a connection of its own, past SQLAlchemy: its cost bounds every lookup.
+        """
+        if self._hot is None:
+            self._hot = await self._reader.connect()
+        try:
+            raw = await self._hot.get_raw_connection()
+            return await sqlite.read_hot(raw.driver_connection, iins)
+        except Exception:
+            # A broken connection must not break every later lookup.
+            hot, self._hot = self._hot, None
+            await hot.invalidate()
+            await hot.close()
+            raise
+
+    @asynccontextmanager
+    async def writing(self, cause: str) -> AsyncIterator[Unit]:
+        """Do a unit of work: committed durably at the end, rolled back by any exception.
+
+        Raises StoreUnavailableError and StoreFullError; nothing is applied then.
+        """
+        async with self._write_lock:
+            with sqlite.translated():
+                async with self._writer.connect() as connection, connection.begin():
+                    unit = Unit(connection)
+                    yield unit
+                    await unit._record(cause, self.clock)
+
+
+async def newest_revision(connection: AsyncConnection) -> tuple[int, datetime]:
+    """Return the newest revision and when it was recorded; (0, 1970) for an empty store."""
+    row = (
+        await connection.execute(
+            select(revision.c.number, revision.c.recorded_at)
+            .order_by(revision.c.number.desc())
+            .limit(1)
+        )
+    ).first()
+    return (row.number, from_microseconds(row.recorded_at)) if row else (0, from_microseconds(0))
+
+
+async def revision_at(connection: AsyncConnection, instant: datetime) -> int:
+    """Return the newest revision recorded at or before an instant; 0 if there is none."""
+    return (
+        await connection.scalar(
+            select(func.max(revision.c.number)).where(
+                revision.c.recorded_at <= to_microseconds(instant)
+            )
+        )
+        or 0
+    )
+
+
+async def recorded_at(connection: AsyncConnection, number: int) -> datetime:
+    """Return when a revision was recorded; 1970 for revision 0."""
+    instant = await connection.scalar(
+        select(revision.c.recorded_at).where(revision.c.number == number)
+    )
+    return from_microseconds(instant or 0)
