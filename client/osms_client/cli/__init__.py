@@ -1,0 +1,5 @@
+"""The command `osms`."""
+
+from osms_client.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,42 @@
+"""Puts the commands together: the client's own, and those that other packages register."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import typer
+
+from osms_client.cli.main import EXIT_USAGE, install_hint
+
+COMMANDS_GROUP = "osms.commands"
+"""Entry points that take the application and add commands to it; named after their extra."""
+
+_COMMANDS_OF_EXTRA = {"server": ("init", "serve", "verify")}
+"""What to answer for when the extra is not installed."""
+
+
+def build() -> typer.Typer:
+    """Return the application with every command that is installed."""
+    app = typer.Typer(
+        name="osms",
+        help="OSMS eligibility gateway: who is insured on a day, and which package pays.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,  # tracebacks with local variables would show IINs
+    )
+    for entry in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
+        try:
+            entry.load()(app)
+        except ImportError as missing:
+            for command in _COMMANDS_OF_EXTRA.get(entry.name, ()):
+                _register_hint(app, command, entry.name, missing)
+    return app
+
+
+def _register_hint(app: typer.Typer, command: str, extra: str, missing: ImportError) -> None:
+    hint = install_hint(f"osms {command}", extra, missing)
+
+    def say_what_is_missing() -> None:
+        typer.echo(hint, err=True)
+        raise typer.Exit(EXIT_USAGE)
+
+    anything: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
+    app.command(command, help=hint, context_settings=anything)(say_what_is_missing)

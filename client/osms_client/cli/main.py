@@ -1,0 +1,26 @@
+"""Entry of the command `osms`: all that must work in an install without any extra."""
+
+import sys
+
+EXIT_USAGE = 2
+_EXTRA = "files"
+_NEEDED = frozenset({"typer", "rich"})
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        from osms_client.cli.app import build
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] not in _NEEDED:
+            raise
+        print(install_hint("osms", _EXTRA, missing), file=sys.stderr)
+        sys.exit(EXIT_USAGE)
+    build()()
+
+
+def install_hint(command: str, extra: str, missing: ImportError) -> str:
+    """Return the sentence that says which extra a command needs."""
+    return (
+        f"{command} needs more than is installed ({missing}): pip install 'osms-gateway[{extra}]'"
+    )
