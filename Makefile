@@ -1,10 +1,13 @@
 PY := .venv/bin/python
+OSMS := .venv/bin/osms
 PROTOS := $(wildcard proto/osms/v1/*.proto)
+PEOPLE ?= 20000
+SEED ?= 1
 .DEFAULT_GOAL := help
-.PHONY: help install proto proto-check lint types lock
+.PHONY: help install demo run test test-node lint types proto proto-check bench long lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: .venv/.installed ## Make the environment and install the project with everything it needs
 
@@ -14,15 +17,21 @@ install: .venv/.installed ## Make the environment and install the project with e
 	$(PY) -m pip install -q --disable-pip-version-check --no-deps -e .
 	touch $@
 
-proto: install ## Generate code from the contract
-	$(PY) -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
-	  --plugin=protoc-gen-mypy=.venv/bin/protoc-gen-mypy --mypy_out=proto \
-	  --plugin=protoc-gen-mypy_grpc=.venv/bin/protoc-gen-mypy_grpc --mypy_grpc_out=proto $(PROTOS)
+demo: install ## Generate people and two years of files, load them, ask, compare every answer
+	$(PY) -m osms_seeds.demo --people $(PEOPLE) --seed $(SEED)
 
-proto-check: proto ## Fail if generated code is stale, the contract is unclean, or it breaks the last one on main
-	git diff --exit-code -- proto
-	.venv/bin/buf lint
-	.venv/bin/buf breaking --against '.git#ref=HEAD~1'
+run: install ## The same set-up, then keep serving
+	$(PY) -m osms_seeds.demo --people $(PEOPLE) --seed $(SEED) --keep-serving
+
+test: install ## Run every test that needs only Python
+	$(PY) -m pytest
+
+test-node: install ## Run the test of a foreign client, @grpc/grpc-js (needs node and npm)
+	cd tests/foreign/node && npm ci --silent
+	$(PY) -m pytest tests/foreign/node
+
+long: install ## Search longer for counterexamples
+	$(PY) -m pytest tests/unit/rules tests/storage --hypothesis-profile=long
 
 lint: install ## Check style and format
 	.venv/bin/ruff check .
@@ -31,6 +40,22 @@ lint: install ## Check style and format
 types: install ## Check types
 	.venv/bin/mypy
 
+proto: install ## Generate code from the contract
+	$(PY) -m grpc_tools.protoc -Iproto --python_out=proto --grpc_python_out=proto \
+	  --plugin=protoc-gen-mypy=.venv/bin/protoc-gen-mypy --mypy_out=proto \
+	  --plugin=protoc-gen-mypy_grpc=.venv/bin/protoc-gen-mypy_grpc --mypy_grpc_out=proto $(PROTOS)
+
+proto-check: proto ## Fail if generated code is stale, the contract unclean, or the last commit on main broken
+	git diff --exit-code -- proto
+	.venv/bin/buf lint
+	.venv/bin/buf breaking --against ".git#ref=$$(git rev-parse --verify -q HEAD~1 || git rev-parse HEAD)"
+
+bench: install ## Measure rates beside their controls; writes bench.json
+	$(PY) -m tests.benchmarks
+
 lock: ## Resolve the newest versions that the constraints allow (needs uv)
 	uv pip compile --universal --python-version 3.11 --all-extras --group dev --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --upgrade pyproject.toml -o requirements.lock
+
+clean: ## Remove the environment and what the demo made
+	rm -rf .venv demo bench.json

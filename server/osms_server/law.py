@@ -65,7 +65,7 @@ class Law:
 
     def feed_states(self, feeds: Feeds, now: datetime) -> list[FeedState]:
         """Return every feed with its freshness, by source and kind; never delivered is late."""
-        values = self.parameters.at(almaty_date(now))
+        values = self.parameters.at(max(almaty_date(now), self.parameters.first_day))
         hours = {
             "REGISTERS": values.stale_after_hours_registers,
             "CATEGORIES": values.stale_after_hours_categories,

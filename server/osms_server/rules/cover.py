@@ -4,11 +4,12 @@ Bit 0 is the month of the service date, because nothing before it can matter for
 answer lasts; sets go on into the future without end.
 """
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 from osms_server.rules.eras import CoverRules, Moment
 from osms_server.rules.ledger import Ledger
-from osms_server.rules.months import FIRST_MONTH, members, runs, spread
+from osms_server.rules.months import FIRST_MONTH, runs, spread
 
 
 class Cover(NamedTuple):
@@ -26,11 +27,9 @@ class Cover(NamedTuple):
     """Insured or retained by settled months (rule 7), on any day."""
     prepaid: int
     """Insured by prepayment (rule 8), on any day."""
-    long_payer: int
-    """The person counts as a long payer."""
 
 
-EVERYBODY = Cover(-1, -1, -1, 0, 0)
+EVERYBODY = Cover(-1, -1, -1, 0)
 """Cover while everybody is insured: every month, for ever."""
 
 
@@ -47,28 +46,34 @@ def cover_of(ledger: Ledger, settled: int, moment: Moment, rules: CoverRules) ->
     """
     if rules.universal:
         return EVERYBODY
-    held = before = after = long = 0
+    held = before = after = 0
     if rules.window:
-        seen = settled >> moment.shift
-        # Months before the system's start are not looked at: here they cannot be missing.
-        counted = (seen | moment.before_start) >> moment.reach - rules.window
+        earliest = moment.month - rules.window + 1
+        counted = settled >> earliest - FIRST_MONTH
+        if earliest < moment.start:
+            # Months before the system's start are not looked at: here they cannot be missing.
+            counted |= (1 << moment.start - earliest) - 1
         held = runs(counted, rules.window - rules.retention)
         long = long_payer_months(ledger.paid, settled, moment.month, rules)
         if long:
             held |= runs(counted, rules.window - rules.long_retention) & long
-        if moment.near_start:
-            seen = (seen & ~moment.before_start) >> moment.reach - rules.window
+        if earliest < moment.start:
+            seen = settled >> moment.start - FIRST_MONTH << moment.start - earliest
             held &= spread(seen, rules.window) >> rules.window - 1
         before = runs(counted, rules.window - 2)
         after = before & before >> 1 & held
         before &= held
+    if not ledger.advance:
+        return Cover(before, after, held, 0)
     prepaid = prepaid_months(ledger.advance, moment.month, rules.prepaid_run)
-    if prepaid:
-        # Where rule 7 holds, it decides: prepayment adds only months that it leaves open.
-        added = prepaid & ~held
-        before |= added
-        after |= added
-    return Cover(before, after, held, prepaid, long)
+    # Where rule 7 holds, it decides: prepayment adds only months that it leaves open.
+    added = prepaid & ~held
+    return Cover(before | added, after | added, held, prepaid)
+
+
+def is_long_payer(paid: int, settled: int, month: int, rules: CoverRules) -> bool:
+    """Tell whether a person counts as a long payer in a month."""
+    return long_payer_months(paid, settled, month, rules) & 1 != 0
 
 
 def long_payer_months(paid: int, settled: int, month: int, rules: CoverRules) -> int:
@@ -95,14 +100,19 @@ def prepaid_months(advance: tuple[tuple[int, int], ...], month: int, run: int) -
     day of the first month until the last day of the last; a payment received later never helps.
     Law No. 405-V, article 5.
     """
-    if not run or len(advance) < run:
+    if not run:
         return 0
-    received = dict(advance)
-    bits = 0
-    for paid_month in received:
-        bits |= 1 << paid_month - FIRST_MONTH
-    starts = 0
-    for start in members(runs(bits, run), FIRST_MONTH):
-        if all(received[later] < start for later in range(start, start + run)):
-            starts |= 1 << start - FIRST_MONTH
-    return spread(starts, run) >> month - FIRST_MONTH
+    covered = 0
+    # A run that began earlier is over by now.
+    first = bisect_left(advance, (month - run + 1,))
+    for index in range(first, len(advance) - run + 1):
+        start = advance[index][0]
+        if advance[index + run - 1][0] - start != run - 1:
+            continue  # a month is missing
+        for _, received in advance[index : index + run]:
+            if received >= start:
+                break
+        else:
+            months = (1 << run) - 1
+            covered |= months << start - month if start >= month else months >> month - start
+    return covered

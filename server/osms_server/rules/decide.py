@@ -1,27 +1,30 @@
 """The decision: is the insurance package open for a person on a day, and why."""
 
 from datetime import date
+from functools import lru_cache
 
-from osms_server.rules.arrears import blocking_months, overdue_months, unsettled_months
-from osms_server.rules.cover import Cover, cover_of
-from osms_server.rules.decision import Decision, Status
-from osms_server.rules.eras import Moment
-from osms_server.rules.horizon import Facts, end_of_cover, end_of_status
+from osms_server.rules.arrears import blocking, listed
+from osms_server.rules.cover import is_long_payer, prepaid_months
+from osms_server.rules.decision import Decision, FundingSource, Status
+from osms_server.rules.horizon import ends_of
 from osms_server.rules.ledger import Ledger
 from osms_server.rules.months import NEVER
 from osms_server.rules.outcomes import (
     ARREARS,
     DECEASED,
+    NO_CONTRIBUTIONS,
     OUTCOMES,
     PREPAID,
     RETENTION,
     SETTLED,
     UNIVERSAL,
     UNKNOWN,
-    Outcome,
 )
 from osms_server.rules.parameters import Parameters
 from osms_server.rules.spans import NOTHING, lay
+
+ANSWERS_MAX = 16_384
+"""How many different answers are kept to be shared: most people of a day share a few of them."""
 
 
 def decide(ledger: Ledger | None, day: date, parameters: Parameters) -> Decision:
@@ -33,71 +36,86 @@ def decide(ledger: Ledger | None, day: date, parameters: Parameters) -> Decision
     moment = parameters.moment(day)
     rules = moment.era.rules
     if ledger is None:
-        return _closed(UNKNOWN, rules.retention)
-    overlay = lay(ledger.spans, moment.ordinal) if ledger.spans else NOTHING
-    settled = ledger.paid | overlay.settled
-    cover = cover_of(ledger, settled, moment, rules)
-    retention = rules.long_retention if cover.long_payer & 1 else rules.retention
+        return _answer(UNKNOWN, NEVER, NEVER, rules.retention, (), (), 0)
+    paid = settled = ledger.paid
+    overlay = NOTHING
+    if ledger.spans:
+        overlay = lay(ledger.spans, moment.ordinal)
+        settled |= overlay.settled
+    long = is_long_payer(paid, settled, moment.month, rules)
+    retention = rules.long_retention if long else rules.retention
     after_death = NEVER if ledger.died_on is None else ledger.died_on.toordinal() + 1
     if moment.ordinal >= after_death:
-        return _closed(DECEASED, retention)
+        return _answer(DECEASED, NEVER, NEVER, retention, (), (), 0)
 
-    facts = Facts(ledger, settled, moment, overlay, cover)
-    held = overlay.held | _held(cover, moment)
-    outcome = OUTCOMES[held] if held or not _any_settled(settled, moment) else ARREARS
-    status = outcome.status
-    end = end_of_status(facts, status)
-    if end >= after_death:
-        end = NEVER if status is Status.NOT_INSURED else after_death
-    end_covered = NEVER
-    if status is Status.INSURED or status is Status.INSURED_RETENTION:
-        end_covered = min(end_of_cover(facts), after_death)
+    held = overlay.held
+    if rules.universal:
+        held |= UNIVERSAL
+    seen = settled >> moment.shift & moment.counted
+    if seen:
+        kept = moment.kept_long if long else moment.kept
+        complete = seen | moment.before_start
+        if complete & kept == kept:
+            held |= SETTLED if complete & moment.due == moment.due else RETENTION
+    if ledger.advance and prepaid_months(ledger.advance, moment.month, rules.prepaid_run) & 1:
+        held |= PREPAID
+    if not held:
+        held = ARREARS if seen else NO_CONTRIBUTIONS
+
+    end, end_covered = ends_of(ledger, settled, moment, overlay, OUTCOMES[held].status)
+    if after_death != NEVER:
+        end, end_covered = _until_death(held, end, end_covered, after_death)
 
     arrears: tuple[int, ...] = ()
-    blocking: tuple[int, ...] = ()
-    if held & RETENTION or outcome is ARREARS:
-        unsettled = unsettled_months(settled, moment)
-        arrears = overdue_months(unsettled, moment)
-        if outcome is ARREARS:
-            blocking = blocking_months(unsettled, ledger, settled, moment)
+    blocking_months: tuple[int, ...] = ()
+    price_tiyn = 0
+    if held & (RETENTION | ARREARS):
+        missing = moment.counted & ~seen
+        arrears = listed(missing & moment.due, moment.shift)
+        if held == ARREARS:
+            blocking_months = listed(blocking(missing, ledger, settled, moment), moment.shift)
+            price_tiyn = parameters.price_tiyn(blocking_months)
+    return _answer(held, end, end_covered, retention, arrears, blocking_months, price_tiyn)
+
+
+def _until_death(held: int, end: int, end_covered: int, after_death: int) -> tuple[int, int]:
+    """Return the ends of status and cover for a person who will have died.
+
+    Nobody is insured after death: cover ends with it, and who is not insured before it stays so.
+    """
+    covered = OUTCOMES[held].funding_source is FundingSource.OSMS_AND_GOBMP
+    if covered:
+        return min(end, after_death), min(end_covered, after_death)
+    stays = OUTCOMES[held].status is Status.NOT_INSURED and end >= after_death
+    return NEVER if stays else min(end, after_death), NEVER
+
+
+@lru_cache(maxsize=ANSWERS_MAX)
+def _answer(
+    held: int,
+    end: int,
+    end_covered: int,
+    retention: int,
+    arrears: tuple[int, ...],
+    blocking_months: tuple[int, ...],
+    price_tiyn: int,
+) -> Decision:
+    """Return an answer; the same one is the same object every time, as it cannot change."""
+    status, funding_source, grounds, rule = OUTCOMES[held]
     return Decision(
-        status,
-        outcome.funding_source,
-        outcome.grounds,
-        _eve(end),
-        _eve(end_covered),
-        arrears,
-        blocking,
-        sum(map(parameters.independent_payer_rate_tiyn, blocking)),
-        outcome.rule,
-        retention,
+        status=status,
+        funding_source=funding_source,
+        grounds=grounds,
+        valid_through=_eve(end),
+        covered_through=_eve(end_covered),
+        arrears_months=arrears,
+        blocking_months=blocking_months,
+        restore_amount_tiyn=price_tiyn,
+        rule=rule,
+        retention_months=retention,
     )
-
-
-def _held(cover: Cover, moment: Moment) -> int:
-    """Return the rules 4, 7 and 8 that hold on the service date."""
-    if moment.era.rules.universal:
-        return UNIVERSAL
-    held = 0
-    if cover.by_months & 1:
-        insured = cover.after_due_day if moment.overdue else cover.up_to_due_day
-        held = SETTLED if insured & 1 else RETENTION
-    return held | PREPAID if cover.prepaid & 1 else held
-
-
-def _any_settled(settled: int, moment: Moment) -> bool:
-    """Tell whether the window holds a settled month."""
-    window = moment.era.rules.window
-    seen = (settled >> moment.shift & ~moment.before_start) >> moment.reach - window
-    return seen & (1 << window) - 1 != 0
 
 
 def _eve(ordinal: int) -> date | None:
     """Return the last day before one that ends something; None if that day never comes."""
     return None if ordinal == NEVER else date.fromordinal(ordinal - 1)
-
-
-def _closed(outcome: Outcome, retention: int) -> Decision:
-    """Return an answer that never changes and names no months."""
-    status, funding_source, grounds, rule = outcome
-    return Decision(status, funding_source, grounds, None, None, (), (), 0, rule, retention)

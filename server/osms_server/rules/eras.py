@@ -42,7 +42,11 @@ class Era:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A service date and what is the same for everybody on it."""
+    """A service date and what is the same for everybody on it.
+
+    Sets of months are seen through the window of the day: bit 0 is its earliest month, and the
+    highest bit is the month of the day.
+    """
 
     ordinal: int
     """The day."""
@@ -50,29 +54,46 @@ class Moment:
     """Its month."""
     overdue: bool
     """Whether the month before it is overdue when unsettled."""
+    start: int
+    """The first month of the system: no earlier one is looked at."""
     era: Era
     """The rules in force."""
-    reach: int
-    """How many months up to this one any window of this or a later era may hold."""
     shift: int
-    """The bit of the earliest of them."""
+    """The bit, in a set of months, of the earliest month of the window."""
+    counted: int
+    """The months of the window."""
     before_start: int
-    """Those of them that lie before the system's start, as bits from the earliest."""
-    near_start: bool
-    """Whether so few months have passed that cover could be kept without any settled month."""
+    """The months that would be in it if the system had started earlier: never missing."""
+    due: int
+    """Those that must be settled for the person not to be overdue."""
+    kept: int
+    """Those that must be settled for cover to last."""
+    kept_long: int
+    """The same for a long payer."""
 
 
-def moment_of(day: date, era: Era, *, reach: int, retention_max: int, start: int) -> Moment:
+def moment_of(day: date, era: Era, *, start: int) -> Moment:
     """Return a day as the rules see it; `start` is the first month of the system."""
+    rules = era.rules
     month = month_of(day)
-    earliest = month - reach + 1
+    earliest = month - rules.window + 1
+    before_start = _months(start - earliest)
+    overdue = day.day > rules.due_day
     return Moment(
         ordinal=day.toordinal(),
         month=month,
-        overdue=day.day > era.rules.due_day,
+        overdue=overdue,
+        start=start,
         era=era,
-        reach=reach,
         shift=earliest - FIRST_MONTH,
-        before_start=(1 << max(start - earliest, 0)) - 1,
-        near_start=month - retention_max < start,
+        counted=_months(rules.window) & ~before_start,
+        before_start=before_start,
+        due=_months(rules.window - (1 if overdue else 2)),
+        kept=_months(rules.window - rules.retention),
+        kept_long=_months(rules.window - rules.long_retention),
     )
+
+
+def _months(count: int) -> int:
+    """Return the first so many months of a set."""
+    return (1 << max(count, 0)) - 1

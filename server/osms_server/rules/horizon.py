@@ -4,7 +4,7 @@ Events are the first day of a month, the day after a due day, the first day of a
 edges of assignments. Days are ordinals; NEVER says that a status has no end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -13,43 +13,54 @@ from osms_server.rules.decision import Status
 from osms_server.rules.eras import Era, Moment
 from osms_server.rules.ledger import Ledger
 from osms_server.rules.months import NEVER, first_missing, first_ordinal, month_of
-from osms_server.rules.spans import Overlay, end_of_union, next_start
+from osms_server.rules.spans import Days, Overlay, end_of_union, next_start
+
+# Named once: looking a member up in its enum costs more than the rest of a comparison.
+_INSURED, _RETENTION, _ON_VISIT = (
+    Status.INSURED,
+    Status.INSURED_RETENTION,
+    Status.ELIGIBLE_ON_VISIT,
+)
 
 Halves = tuple[int, int]
 """The months in which something holds: up to the due day, and after it."""
 
 
-class Facts(NamedTuple):
-    """One person, seen from one day."""
+class Prospect(NamedTuple):
+    """What is known about one person, seen from the service date on."""
 
     ledger: Ledger
     settled: int
     """The settled months."""
     moment: Moment
-    """The day."""
-    overlay: Overlay
-    """The assignments."""
+    """The service date."""
+    budget: Sequence[Days]
+    """The days on which the person is exempt or the state pays."""
     cover: Cover
-    """Cover by contributions under the rules of that day."""
+    """Cover by contributions under the rules of the service date."""
 
 
-def end_of_status(facts: Facts, status: Status) -> int:
-    """Return the first day that no longer has the status the service date has."""
-    day = facts.moment.ordinal
-    overlay = facts.overlay
-    if status is Status.INSURED:
-        return _end_of_open(facts, _insured)
-    if status is Status.INSURED_RETENTION:
-        return min(_end_by_months(facts, day, _retained), next_start(overlay.budget, day))
-    end = min(_end_by_months(facts, day, _uncovered), next_start(overlay.budget, day))
-    if status is Status.ELIGIBLE_ON_VISIT:
-        return min(end, end_of_union(overlay.visits, day))
-    return min(end, next_start(overlay.visits, day))
+def ends_of(
+    ledger: Ledger, settled: int, moment: Moment, overlay: Overlay, status: Status
+) -> tuple[int, int]:
+    """Return the first day without the status of the service date, and the first without cover.
 
-
-def end_of_cover(facts: Facts) -> int:
-    """Return the first day on which a person who is covered on the service date no longer is."""
-    return _end_of_open(facts, _covered)
+    The second is NEVER also where the service date is not covered. Death is left aside.
+    """
+    day, budget = moment.ordinal, overlay.budget
+    if budget and end_of_union(budget, day) == NEVER:
+        return NEVER, NEVER
+    cover = cover_of(ledger, settled, moment, moment.era.rules)
+    prospect = Prospect(ledger, settled, moment, budget, cover)
+    if status is _INSURED:
+        return _end_of_open(prospect, _insured), _end_of_open(prospect, _covered)
+    if status is _RETENTION:
+        end = _end_by_months(prospect, day, _retained)
+        return min(end, next_start(budget, day)), _end_of_open(prospect, _covered)
+    end = min(_end_by_months(prospect, day, _uncovered), next_start(budget, day))
+    if status is _ON_VISIT:
+        return min(end, end_of_union(overlay.visits, day)), NEVER
+    return min(end, next_start(overlay.visits, day)), NEVER
 
 
 def _insured(cover: Cover) -> Halves:
@@ -70,27 +81,30 @@ def _uncovered(cover: Cover) -> Halves:
     return uncovered, uncovered
 
 
-def _end_of_open(facts: Facts, wanted: Callable[[Cover], Halves]) -> int:
+def _end_of_open(prospect: Prospect, wanted: Callable[[Cover], Halves]) -> int:
     """Return the first day that neither the budget nor the wanted kind of cover holds."""
-    day = facts.moment.ordinal
+    day = prospect.moment.ordinal
+    budget = prospect.budget
+    if not budget:
+        return _end_by_months(prospect, day, wanted)
     while True:
-        unpaid = end_of_union(facts.overlay.budget, day)
+        unpaid = end_of_union(budget, day)
         if unpaid == NEVER:
             return NEVER
-        end = _end_by_months(facts, unpaid, wanted)
+        end = _end_by_months(prospect, unpaid, wanted)
         if end == day:
             return day
         day = end
 
 
-def _end_by_months(facts: Facts, day: int, wanted: Callable[[Cover], Halves]) -> int:
+def _end_by_months(prospect: Prospect, day: int, wanted: Callable[[Cover], Halves]) -> int:
     """Return the first day from `day` on for which the wanted months do not hold."""
-    moment, cover = facts.moment, facts.cover
+    ledger, settled, moment, _, cover = prospect
     era = moment.era
     while True:
         while day >= era.end and era.following is not None:
             era = era.following
-            cover = cover_of(facts.ledger, facts.settled, moment, era.rules)
+            cover = cover_of(ledger, settled, moment, era.rules)
         end = _end_in_era(wanted(cover), day, moment, era)
         if end < era.end or era.following is None:
             return end

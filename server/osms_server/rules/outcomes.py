@@ -40,14 +40,32 @@ ON_VISIT: Final = 64
 """Rule 9. Who is assigned a category that is paid for on a visit may be treated, though not
 insured, from the day it is assigned until the eve of its removal. The Law, article 26."""
 
+NO_CONTRIBUTIONS: Final = 0
+"""Rule 10. No rule that opens cover holds, and no month of the window is settled. The Law,
+article 5."""
+
+ARREARS: Final = 2 * ON_VISIT
+"""Rule 10. No rule that opens cover holds, because a month has stayed unsettled for too long. The
+Law, article 5."""
+
+DECEASED: Final = ARREARS + 1
+"""Rule 3. Nobody is insured from the day after the date of death on, for ever."""
+
+UNKNOWN: Final = ARREARS + 2
+"""Rule 2. Nothing is known: the number should be checked. It is never "not insured"."""
+
 
 class Outcome(NamedTuple):
     """What is answered when a set of rules holds."""
 
     status: Status
+    """The answer."""
     funding_source: FundingSource
+    """Which package pays."""
     grounds: tuple[Ground, ...]
+    """All rules that hold."""
     rule: int
+    """The number of the first of them."""
 
 
 _IN_ORDER = (
@@ -66,20 +84,6 @@ _FUNDING = {
     Status.ELIGIBLE_ON_VISIT: FundingSource.OSMS_ON_VISIT,
 }
 
-UNKNOWN: Final = Outcome(Status.UNKNOWN_CONSUMER, FundingSource.GOBMP, (), 2)
-"""Rule 2. Nothing is known: the number should be checked. It is never "not insured"."""
-
-DECEASED: Final = Outcome(Status.NOT_INSURED, FundingSource.GOBMP, (Ground.DECEASED,), 3)
-"""Rule 3. Nobody is insured from the day after the date of death on, for ever."""
-
-NO_CONTRIBUTIONS: Final = Outcome(
-    Status.NOT_INSURED, FundingSource.GOBMP, (Ground.NO_CONTRIBUTIONS,), 10
-)
-"""Rule 10. Not insured, and no month of the window is settled. The Law, article 5."""
-
-ARREARS: Final = Outcome(Status.NOT_INSURED, FundingSource.GOBMP, (Ground.ARREARS,), 10)
-"""Rule 10. Not insured, because a month has stayed unsettled for too long. The Law, article 5."""
-
 
 def _outcome(held: int) -> Outcome:
     """Return what is answered when the rules of a set hold; the first of them decides."""
@@ -88,5 +92,16 @@ def _outcome(held: int) -> Outcome:
     return Outcome(status, _FUNDING[status], tuple(row[2] for row in rows), rule)
 
 
-OUTCOMES: Final = (NO_CONTRIBUTIONS, *(_outcome(held) for held in range(1, 2 * ON_VISIT)))
-"""What is answered, by the set of rules that hold; with none, arrears are told apart elsewhere."""
+def _closed(ground: Ground, rule: int) -> Outcome:
+    """Return the answer of a rule that stands alone and closes the insurance package."""
+    return Outcome(Status.NOT_INSURED, FundingSource.GOBMP, (ground,), rule)
+
+
+OUTCOMES: Final = (
+    _closed(Ground.NO_CONTRIBUTIONS, 10),
+    *(_outcome(held) for held in range(1, 2 * ON_VISIT)),
+    _closed(Ground.ARREARS, 10),
+    _closed(Ground.DECEASED, 3),
+    Outcome(Status.UNKNOWN_CONSUMER, FundingSource.GOBMP, (), 2),
+)
+"""What is answered, by the set of rules that hold, or by the one that stands alone."""

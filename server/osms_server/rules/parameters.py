@@ -19,6 +19,9 @@ from osms_server.rules.values import Values
 MOMENTS_MAX = 8192
 """How many service dates are kept prepared: more than the days a question may be about."""
 
+PRICES_MAX = 4096
+"""How many prices of lists of months are kept."""
+
 
 class Parameters:
     """A rule set: everything dated that a decision needs."""
@@ -37,11 +40,10 @@ class Parameters:
         eras = _eras(self._values)
         self._era_starts = [start for start, _ in eras]
         self._eras = [era for _, era in eras]
-        rules = [era.rules for era in self._eras]
-        self._reach = max(1, *(each.window for each in rules))
-        self._retention_max = max(max(each.retention, each.long_retention) for each in rules)
         self.moment = lru_cache(maxsize=MOMENTS_MAX)(self._moment)
         """Return a service date as the rules see it; raise DayNotCoveredError before the first."""
+        self.price_tiyn = lru_cache(maxsize=PRICES_MAX)(self._price_tiyn)
+        """Return what months cost an independent payer together."""
 
     @classmethod
     def from_documents(cls, documents: Mapping[str, Mapping[str, Any]]) -> Self:
@@ -76,6 +78,9 @@ class Parameters:
         """Return what an independent payer owes for a month; 0 where no rate is in force."""
         return _in_force(self._rates, first_day(month)) or 0
 
+    def _price_tiyn(self, months: tuple[int, ...]) -> int:
+        return sum(map(self.independent_payer_rate_tiyn, months))
+
     def minimum_tiyn(self, month: int) -> int:
         """Return the net amount from which on a month counts as paid."""
         if not _in_force(self._minimum, first_day(month)):
@@ -86,13 +91,7 @@ class Parameters:
         index = bisect_right(self._era_starts, day)
         if day < self.first_day:
             raise DayNotCoveredError(day, self.first_day)
-        return moment_of(
-            day,
-            self._eras[index - 1],
-            reach=self._reach,
-            retention_max=self._retention_max,
-            start=month_of(self.first_day),
-        )
+        return moment_of(day, self._eras[index - 1], start=month_of(self.first_day))
 
 
 def _in_force(series: Series, day: date) -> Any:

@@ -4,13 +4,16 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from osms_server.rules.ledger import Span, SpanKind
-from osms_server.rules.months import FIRST_MONTH, NEVER, month_of
+from osms_server.rules.months import FIRST_MONTH, NEVER
 from osms_server.rules.outcomes import EXEMPT, ON_VISIT, STATE_PAID
 
 Days = tuple[int, int]
 """The ordinals of the first day of a stretch and of the first day after it."""
 
-_RULES = {SpanKind.EXEMPT: EXEMPT, SpanKind.STATE_PAID: STATE_PAID, SpanKind.ON_VISIT: ON_VISIT}
+_BIT_0 = FIRST_MONTH + 1
+
+# Named once: looking a member up in its enum costs more than the rest of a comparison.
+_EXEMPT, _ON_VISIT = SpanKind.EXEMPT, SpanKind.ON_VISIT
 
 
 class Overlay(NamedTuple):
@@ -37,25 +40,30 @@ def lay(spans: Iterable[Span], ordinal: int) -> Overlay:
     budget: list[Days] = []
     visits: list[Days] = []
     for span in spans:
-        start, removed = span.start.toordinal(), span.end
+        kind, first_day, removed = span.kind, span.start, span.end
+        start = first_day.toordinal()
         end = NEVER if removed is None else removed.toordinal()
         if end <= start:
             continue
-        if span.kind is SpanKind.ON_VISIT:
-            ahead = visits
+        if kind is _ON_VISIT:
+            if end > ordinal:
+                visits.append((start, end))
+                if start <= ordinal:
+                    held |= ON_VISIT
+            continue
+        first = first_day.year * 12 + first_day.month - _BIT_0
+        if first < 0:
+            first = 0
+        if removed is None:
+            settled |= -1 << first
         else:
-            ahead = budget
-            first = max(month_of(span.start) - FIRST_MONTH, 0)
-            if removed is None:
-                settled |= -1 << first
-            else:
-                after = month_of(removed) - FIRST_MONTH + (removed.day > 1)
-                if after > first:
-                    settled |= (1 << after) - (1 << first)
+            after = removed.year * 12 + removed.month - _BIT_0 + (removed.day > 1)
+            if after > first:
+                settled |= (1 << after) - (1 << first)
         if end > ordinal:
-            ahead.append((start, end))
+            budget.append((start, end))
             if start <= ordinal:
-                held |= _RULES[span.kind]
+                held |= EXEMPT if kind is _EXEMPT else STATE_PAID
     return Overlay(held, settled, budget, visits)
 
 
@@ -76,4 +84,4 @@ def end_of_union(stretches: Sequence[Days], day: int) -> int:
 
 def next_start(stretches: Sequence[Days], day: int) -> int:
     """Return the first day after `day` on which a stretch starts; NEVER if there is none."""
-    return min((start for start, _ in stretches if start > day), default=NEVER)
+    return min([start for start, _ in stretches if start > day], default=NEVER)
