@@ -9,6 +9,15 @@ from tests.unit.rules.naive import Answer
 
 PARAMETERS = rules.Parameters.from_documents(rules.Parameters.bundled_documents())
 
+
+def parameters_with(code: str, value: bool, start: date) -> rules.Parameters:
+    """Return the bundled parameters with one switch set from a day on."""
+    documents = rules.Parameters.bundled_documents()
+    values = [{"from": start.isoformat(), "value": value}]
+    documents[code] = {**documents[code], "values": values}
+    return rules.Parameters.from_documents(documents)
+
+
 _SPAN_KINDS = {
     Kind.STATE_PAID: rules.SpanKind.STATE_PAID,
     Kind.EXEMPT: rules.SpanKind.EXEMPT,

@@ -84,8 +84,11 @@ FUNDING_OF_STATUS = {
 class Life:
     """What is known about one person at one moment, asked about any day."""
 
-    def __init__(self, facts: Facts, known_at: datetime) -> None:
+    def __init__(
+        self, facts: Facts, known_at: datetime, *, long_payer_counts_state_months: bool = False
+    ) -> None:
         """Forget what was recorded later, and add up what is left."""
+        self.long_payer_counts_state_months = long_payer_counts_state_months
         reversed_tiyn = dict.fromkeys(range(len(facts.payments)), 0)
         for reversal in facts.reversals:
             if reversal.recorded_at <= known_at:
@@ -232,10 +235,20 @@ class Life:
             return 0
         if day < LONG_PAYER_FROM:
             return RETENTION_MONTHS
-        key = first_of(day), added
+        month = first_of(day)
+        key = month, added
         if key not in self.long_payer_in:
-            self.long_payer_in[key] = ends_long_run(first_of(day), self.paid.union(added))
+            self.long_payer_in[key] = any(
+                all(self.counts(shift(month, -back - i), added) for i in range(LONG_PAYER_MONTHS))
+                for back in range(LONG_PAYER_RETENTION_MONTHS + 1)
+            )
         return LONG_PAYER_RETENTION_MONTHS if self.long_payer_in[key] else RETENTION_MONTHS
+
+    def counts(self, month: date, added: Months) -> bool:
+        """Tell whether a month counts for a long payer's sixty months in a row."""
+        if self.long_payer_counts_state_months and self.settled(month):
+            return True
+        return month in self.paid or month in added
 
     def covered_by_months(self, day: date, added: Months = ()) -> bool:
         """Tell whether rule 7 holds, as if the added months were paid too."""
@@ -280,15 +293,6 @@ def window(month: date) -> Months:
 def due(month: date) -> date:
     """Return the last day to pay for a month."""
     return shift(month, 1).replace(day=PAYMENT_DUE_DAY)
-
-
-def ends_long_run(month: date, paid: set[date]) -> bool:
-    """Tell whether sixty paid months in a row end in this month or one of the six before."""
-    for back in range(LONG_PAYER_RETENTION_MONTHS + 1):
-        last = shift(month, -back)
-        if all(shift(last, -i) in paid for i in range(LONG_PAYER_MONTHS)):
-            return True
-    return False
 
 
 def rate_tiyn(month: date) -> int:

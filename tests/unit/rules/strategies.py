@@ -203,6 +203,21 @@ def lives(draw: st.DrawFn, main: Block | None = None) -> Facts:
     )
 
 
+@st.composite
+def mixed_runs(draw: st.DrawFn) -> Facts:
+    """About sixty months in a row, some of them settled by the state instead of paid."""
+    payments = draw(long_runs())
+    taken = draw(st.integers(0, len(payments) - 1))
+    last = payments[taken].period
+    first = shift(last, -draw(st.sampled_from([0, 0, 1, 11])))
+    end = shift(last, draw(st.sampled_from([0, 1]))).replace(day=2)
+    kind = draw(st.sampled_from([Kind.STATE_PAID, Kind.EXEMPT, Kind.ON_VISIT]))
+    return Facts(
+        payments=tuple(paid for paid in payments if not first <= paid.period <= last),
+        assignments=(Assignment(kind, first, end, noon(first)),),
+    )
+
+
 def known_times() -> st.SearchStrategy[datetime]:
     """Return knowledge times, mostly late enough for every fact."""
     return st.integers(0, 5).flatmap(

@@ -17,14 +17,22 @@ CHANGES_MAX = 40
 DAYS = st.lists(strategies.days(), max_size=2)
 
 
-def compare(facts: Facts, known_at: datetime, days: list[date]) -> None:
+COUNTING_STATE_MONTHS = ledgers.parameters_with(
+    "long_payer_counts_state_months", value=True, start=naive.LONG_PAYER_FROM
+)
+
+
+def compare(
+    life: naive.Life,
+    ledger: rules.Ledger | None,
+    days: list[date],
+    parameters: rules.Parameters = ledgers.PARAMETERS,
+) -> None:
     """Fail at the first field that differs: on given days, and where a status begins and ends."""
-    life = naive.Life(facts, known_at)
-    ledger = ledgers.ledger_at(facts, known_at)
 
     def ask(day: date) -> date | None:
         expected = life.answer(day)
-        decision = rules.decide(ledger, day, ledgers.PARAMETERS)
+        decision = rules.decide(ledger, day, parameters)
         assert ledgers.plain(decision) == expected, (day, ledger)
         shown = tuple(ground.value for ground in rules.redact(decision.grounds))
         assert shown == naive.redacted(expected.grounds)
@@ -49,28 +57,40 @@ def compare(facts: Facts, known_at: datetime, days: list[date]) -> None:
 @given(strategies.lives(), strategies.known_times(), DAYS)
 def test_they_agree_on_any_life(facts: Facts, known_at: datetime, days: list[date]) -> None:
     """Every field is the same for a life with any facts, or none."""
-    compare(facts, known_at, days)
+    compare(naive.Life(facts, known_at), ledgers.ledger_at(facts, known_at), days)
 
 
 @SEARCH
 @given(strategies.lives(strategies.runs()), strategies.known_times(), DAYS)
 def test_they_agree_on_gaps(facts: Facts, known_at: datetime, days: list[date]) -> None:
     """Every field is the same for who paid a run of months with holes."""
-    compare(facts, known_at, days)
+    compare(naive.Life(facts, known_at), ledgers.ledger_at(facts, known_at), days)
 
 
 @SEARCH
-@given(strategies.lives(strategies.long_runs()), strategies.known_times(), DAYS)
+@given(
+    st.one_of(strategies.lives(strategies.long_runs()), strategies.mixed_runs()),
+    strategies.known_times(),
+    DAYS,
+)
 def test_they_agree_on_long_payers(facts: Facts, known_at: datetime, days: list[date]) -> None:
     """Every field is the same for who paid about sixty months in a row."""
-    compare(facts, known_at, days)
+    compare(naive.Life(facts, known_at), ledgers.ledger_at(facts, known_at), days)
 
 
 @SEARCH
 @given(strategies.lives(strategies.prepaid_years()), strategies.known_times(), DAYS)
 def test_they_agree_on_prepayment(facts: Facts, known_at: datetime, days: list[date]) -> None:
     """Every field is the same for who paid about twelve months in advance."""
-    compare(facts, known_at, days)
+    compare(naive.Life(facts, known_at), ledgers.ledger_at(facts, known_at), days)
+
+
+@given(st.one_of(strategies.mixed_runs(), strategies.lives(strategies.long_runs())), DAYS)
+def test_they_agree_if_state_paid_months_count(facts: Facts, days: list[date]) -> None:
+    """With the switch on, a month that the state settled counts for the sixty like a paid one."""
+    known_at = strategies.FAR_FUTURE
+    life = naive.Life(facts, known_at, long_payer_counts_state_months=True)
+    compare(life, ledgers.ledger_at(facts, known_at), days, COUNTING_STATE_MONTHS)
 
 
 @given(strategies.days())
@@ -81,5 +101,8 @@ def test_the_window_of_service_dates_agrees(today: date) -> None:
 
 @given(strategies.days())
 def test_a_month_counts_from_the_first_tiyn(day: date) -> None:
-    """The switch that asks for a minimum payment is off."""
-    assert ledgers.PARAMETERS.minimum_tiyn(ledgers.month_number(day)) == 1
+    """The switch that asks for a minimum payment is off; on, it asks for the month's rate."""
+    switched = ledgers.parameters_with("minimum_payment", value=True, start=naive.SYSTEM_START)
+    month = ledgers.month_number(day)
+    assert ledgers.PARAMETERS.minimum_tiyn(month) == 1
+    assert switched.minimum_tiyn(month) == naive.rate_tiyn(day)
