@@ -1,0 +1,1 @@
+"""The files that bring the made-up people: registers, reversals, category feeds."""
