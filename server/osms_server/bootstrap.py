@@ -3,10 +3,11 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -61,8 +62,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
+async def running_gateway(
+    settings: Settings, extra_handlers: "Sequence[grpc.GenericRpcHandler]" = ()
+) -> AsyncIterator[Gateway]:
     """Serve until the end of the context, then let calls in flight finish.
+
+    ``extra_handlers`` are served beside the contract, as the controls of the benchmarks are.
 
     Raises SchemaMismatchError if the store's schema is not this release's, ValueError if a test
     clock is asked for on an address that is not loopback.
@@ -83,6 +88,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
             ],
         )
         health_servicer = _register(server, store, settings)
+        server.add_generic_rpc_handlers(tuple(extra_handlers))
         port = server.add_insecure_port(settings.listen)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer))

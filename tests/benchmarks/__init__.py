@@ -1,0 +1,1 @@
+"""Rates beside what bounds them, measured in one run: ``make bench``."""

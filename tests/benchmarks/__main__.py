@@ -1,0 +1,223 @@
+"""Measures the gateway beside its controls and prints a table; writes bench.json.
+
+The server is pinned to one core, the load to another. Every pair of rates is measured in turns,
+and the medians of the turns are shown: the machine may be shared.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import grpc
+from osms.v1 import consumer_service_pb2 as pb
+from osms.v1 import core_pb2
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import control, data
+from tests.benchmarks.server import SERVICE
+
+TURNS = 5
+PEOPLE = int(os.environ.get("OSMS_BENCH_PEOPLE", "20000"))
+LOOKUPS = 2_000
+CONSUMERS = "/osms.v1.ConsumerService/"
+OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table."""
+
+    name: str
+    engine: str
+    value: float
+    unit: str
+    control: float | None
+    ratio: float | None
+    note: str = ""
+
+
+async def _lookup_rate(
+    channel: grpc.aio.Channel, path: str, requests: list[bytes], concurrency: int
+) -> tuple[float, list[float]]:
+    call = channel.unary_unary(path)
+    times: list[float] = []
+    position = iter(requests)
+
+    async def caller() -> None:
+        for request in position:
+            started = time.perf_counter()
+            await call(request)
+            times.append(time.perf_counter() - started)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(concurrency)))
+    return len(times) / (time.perf_counter() - started), times
+
+
+async def _stream(channel: grpc.aio.Channel, path: str, messages: Iterable[bytes]) -> float:
+    """Send all messages on one stream, wait for all answers; return the seconds it took."""
+    started = time.perf_counter()
+    async for _ in channel.stream_stream(path)(iter(messages)):
+        pass
+    return time.perf_counter() - started
+
+
+async def _lookups(channel: grpc.aio.Channel, people: list[str]) -> list[Figure]:
+    requests = [
+        pb.LookupConsumerRequest(
+            iin=people[number * 7919 % len(people)],
+            service_date="2026-12-31",
+            purpose=core_pb2.PURPOSE_RECEPTION,
+        ).SerializeToString()
+        for number in range(LOOKUPS)
+    ]
+    figures = []
+    for concurrency in (1, 64):
+        rates, empty, times = [], [], []
+        for _ in range(TURNS):
+            rate, _ = await _lookup_rate(channel, f"/{SERVICE}/Lookup", requests, concurrency)
+            empty.append(rate)
+            rate, some = await _lookup_rate(
+                channel, f"{CONSUMERS}LookupConsumer", requests, concurrency
+            )
+            rates.append(rate)
+            times += some
+        cuts = statistics.quantiles(times, n=100)
+        note = f"p50 {cuts[49] * 1e3:.2f} ms, p99 {cuts[98] * 1e3:.2f} ms"
+        figures.append(_figure(f"lookup_c{concurrency}", rates, "lookups/s", empty, note))
+    return figures
+
+
+async def _batches(channel: grpc.aio.Channel, people: list[str]) -> Figure:
+    request = pb.BatchLookupConsumersRequest(
+        options=pb.LookupOptions(service_date="2026-12-31", purpose=core_pb2.PURPOSE_ROSTER),
+        items=[pb.LookupItem(iin=iin) for iin in people[:1_000]],
+    ).SerializeToString()
+    rates, empty = [], []
+    for _ in range(TURNS):
+        for path, into in (
+            (f"/{SERVICE}/Batch", empty),
+            (f"{CONSUMERS}BatchLookupConsumers", rates),
+        ):
+            rate, _ = await _lookup_rate(channel, path, [request] * 20, 1)
+            into.append(rate * 1_000)
+    return _figure("batch_1000", rates, "answers/s", empty)
+
+
+async def _ingest(channel: grpc.aio.Channel, store: Path, people: list[str]) -> list[Figure]:
+    figures = []
+    for size, rows in ((8, 4_000), (400, 20_000), (5_000, 40_000)):
+        rates, raw = [], []
+        for turn in range(TURNS):
+            messages = data.ingest_messages(f"B{size}-{turn}", people, size, rows)
+            count = size * len(messages)
+            raw.append(control.raw_ingest(store, messages))
+            seconds = await _stream(channel, "/osms.v1.PaymentService/IngestRegisters", messages)
+            rates.append(count / seconds)
+        figures.append(_figure(f"ingest_{size}", rates, "rows/s", raw))
+    return figures
+
+
+async def _snapshots(channel: grpc.aio.Channel, store: Path, people: list[str]) -> Figure:
+    rates, raw = [], []
+    for turn in range(TURNS):
+        messages = list(data.snapshot_messages(people, f"2026-12-{turn + 1:02d}"))
+        seconds = await _stream(channel, "/osms.v1.CategoryService/SyncCategories", messages)
+        if turn:  # the first one is all new; later ones are unchanged
+            rates.append(len(people) / seconds)
+            raw.append(control.raw_stage(store, people))
+    return _figure("snapshot", rates, "records/s", raw, "unchanged")
+
+
+def _figure(
+    name: str, values: list[float], unit: str, controls: list[float], note: str = ""
+) -> Figure:
+    ratio = statistics.median(v / c for v, c in zip(values, controls, strict=True))
+    value, beside = statistics.median(values), statistics.median(controls)
+    return Figure(name, "sqlite", round(value, 1), unit, round(beside, 1), round(ratio, 3), note)
+
+
+def _rss_mib(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+async def _measure(address: str, store: Path, process: int) -> list[Figure]:
+    people = data.iins(PEOPLE)
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        for number, period in enumerate(data.PERIODS):
+            messages = [
+                message
+                for start in range(0, len(people), 5_000)
+                for message in [
+                    _one_register(f"S{number}-{start}", people[start : start + 5_000], period)
+                ]
+            ]
+            await _stream(channel, "/osms.v1.PaymentService/IngestRegisters", messages)
+        figures = await _lookups(channel, people)
+        figures.append(await _batches(channel, people))
+        figures += await _ingest(channel, store, people)
+        figures.append(await _snapshots(channel, store, people))
+    figures.append(Figure("rss_mib", "sqlite", round(_rss_mib(process), 1), "MiB", None, None))
+    return figures
+
+
+def _one_register(reference: str, people: list[str], period: str) -> bytes:
+    from osms.v1 import payment_service_pb2
+
+    register = data.register(reference, people, period)
+    return payment_service_pb2.IngestRegistersRequest(register=register).SerializeToString()
+
+
+def _show(figures: list[Figure]) -> None:
+    table = Table(title=f"{PEOPLE:,} people; server on one core, load on the other")
+    for heading in ("name", "value", "unit", "control", "ratio", ""):
+        table.add_column(heading, justify="left" if heading in ("name", "unit", "") else "right")
+    for figure in figures:
+        table.add_row(
+            figure.name,
+            f"{figure.value:,.0f}",
+            figure.unit,
+            "" if figure.control is None else f"{figure.control:,.0f}",
+            "" if figure.ratio is None else f"{figure.ratio:.2f}",
+            figure.note,
+        )
+    Console().print(table)
+
+
+def main() -> None:
+    """Run all measurements."""
+    cores = sorted(os.sched_getaffinity(0))
+    with TemporaryDirectory() as folder:
+        store, clock = Path(folder) / "store.db", Path(folder) / "clock"
+        clock.write_text("2026-12-31T12:00:00+05:00")
+        osms = shutil.which("osms", path=str(Path(sys.executable).parent)) or "osms"
+        subprocess.run(
+            [osms, "init", "--store", store, "--test-clock", clock], check=True, capture_output=True
+        )
+        command = [sys.executable, "-m", "tests.benchmarks.server", store, clock, str(cores[0])]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            os.sched_setaffinity(0, {cores[-1]})
+            try:
+                figures = asyncio.run(_measure(address, store, server.pid))
+            finally:
+                server.terminate()
+    _show(figures)
+    Path("bench.json").write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
+
+
+if __name__ == "__main__":
+    main()
