@@ -5,7 +5,7 @@ Sets of months are seen through the window of the service date, as in `Moment`.
 
 from functools import lru_cache
 
-from osms_server.rules.cover import is_long_payer
+from osms_server.rules.cover import long_payer_months
 from osms_server.rules.eras import Moment
 from osms_server.rules.ledger import Ledger
 from osms_server.rules.months import FIRST_MONTH, members
@@ -27,7 +27,7 @@ def blocking(missing: int, ledger: Ledger, settled: int, moment: Moment) -> int:
     added = missing & moment.kept_long
     while added != enough:
         more = added << moment.shift
-        if is_long_payer(ledger.paid | more, settled | more, moment.month, rules):
+        if long_payer_months(ledger.paid | more, settled | more, moment.month, rules) & 1:
             return added
         rest = enough & ~added
         added |= rest & -rest

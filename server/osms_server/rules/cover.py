@@ -8,7 +8,6 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from osms_server.rules.eras import CoverRules, Moment
-from osms_server.rules.ledger import Ledger
 from osms_server.rules.months import FIRST_MONTH, runs, spread
 
 
@@ -33,10 +32,11 @@ EVERYBODY = Cover(-1, -1, -1, 0)
 """Cover while everybody is insured: every month, for ever."""
 
 
-def cover_of(ledger: Ledger, settled: int, moment: Moment, rules: CoverRules) -> Cover:
+def cover_of(settled: int, long: int, prepaid: int, moment: Moment, rules: CoverRules) -> Cover:
     """Return the months from a service date's month on in which contributions open cover.
 
-    `settled` holds the person's settled months: paid ones and state-settled ones.
+    `settled` holds the person's settled months: paid ones and state-settled ones; `long` and
+    `prepaid` are those of `long_payer_months` and `prepaid_months` under the same rules.
 
     Rule 7. A person is covered in a month if the window (the last months up to this one, none
     before the system's start) holds a settled month, and every unsettled month of it is younger
@@ -54,7 +54,6 @@ def cover_of(ledger: Ledger, settled: int, moment: Moment, rules: CoverRules) ->
             # Months before the system's start are not looked at: here they cannot be missing.
             counted |= (1 << moment.start - earliest) - 1
         held = runs(counted, rules.window - rules.retention)
-        long = long_payer_months(ledger.paid, settled, moment.month, rules)
         if long:
             held |= runs(counted, rules.window - rules.long_retention) & long
         if earliest < moment.start:
@@ -63,17 +62,11 @@ def cover_of(ledger: Ledger, settled: int, moment: Moment, rules: CoverRules) ->
         before = runs(counted, rules.window - 2)
         after = before & before >> 1 & held
         before &= held
-    if not ledger.advance:
+    if not prepaid:
         return Cover(before, after, held, 0)
-    prepaid = prepaid_months(ledger.advance, moment.month, rules.prepaid_run)
     # Where rule 7 holds, it decides: prepayment adds only months that it leaves open.
     added = prepaid & ~held
     return Cover(before | added, after | added, held, prepaid)
-
-
-def is_long_payer(paid: int, settled: int, month: int, rules: CoverRules) -> bool:
-    """Tell whether a person counts as a long payer in a month."""
-    return long_payer_months(paid, settled, month, rules) & 1 != 0
 
 
 def long_payer_months(paid: int, settled: int, month: int, rules: CoverRules) -> int:

@@ -4,9 +4,9 @@ from datetime import date
 from functools import lru_cache
 
 from osms_server.rules.arrears import blocking, listed
-from osms_server.rules.cover import is_long_payer, prepaid_months
+from osms_server.rules.cover import long_payer_months, prepaid_months
 from osms_server.rules.decision import Decision, FundingSource, Status
-from osms_server.rules.horizon import ends_of
+from osms_server.rules.horizon import Prospect, ends_of
 from osms_server.rules.ledger import Ledger
 from osms_server.rules.months import NEVER
 from osms_server.rules.outcomes import (
@@ -42,27 +42,33 @@ def decide(ledger: Ledger | None, day: date, parameters: Parameters) -> Decision
     if ledger.spans:
         overlay = lay(ledger.spans, moment.ordinal)
         settled |= overlay.settled
-    long = is_long_payer(paid, settled, moment.month, rules)
-    retention = rules.long_retention if long else rules.retention
+    long = long_payer_months(paid, settled, moment.month, rules)
+    retention = rules.long_retention if long & 1 else rules.retention
     after_death = NEVER if ledger.died_on is None else ledger.died_on.toordinal() + 1
     if moment.ordinal >= after_death:
         return _answer(DECEASED, NEVER, NEVER, retention, (), (), 0)
 
+    # All rules that hold are collected; the first of them decides. Of rule 7 the day itself needs
+    # only this one window: what `cover_of` says of all later months is for how long it lasts.
     held = overlay.held
     if rules.universal:
         held |= UNIVERSAL
     seen = settled >> moment.shift & moment.counted
     if seen:
-        kept = moment.kept_long if long else moment.kept
+        kept = moment.kept_long if long & 1 else moment.kept
         complete = seen | moment.before_start
         if complete & kept == kept:
             held |= SETTLED if complete & moment.due == moment.due else RETENTION
-    if ledger.advance and prepaid_months(ledger.advance, moment.month, rules.prepaid_run) & 1:
-        held |= PREPAID
+    prepaid = 0
+    if ledger.advance:
+        prepaid = prepaid_months(ledger.advance, moment.month, rules.prepaid_run)
+        if prepaid & 1:
+            held |= PREPAID
     if not held:
         held = ARREARS if seen else NO_CONTRIBUTIONS
 
-    end, end_covered = ends_of(ledger, settled, moment, overlay, OUTCOMES[held].status)
+    prospect = Prospect(ledger, moment, overlay, settled, long, prepaid)
+    end, end_covered = ends_of(prospect, OUTCOMES[held].status)
     if after_death != NEVER:
         end, end_covered = _until_death(held, end, end_covered, after_death)
 
@@ -83,8 +89,7 @@ def _until_death(held: int, end: int, end_covered: int, after_death: int) -> tup
 
     Nobody is insured after death: cover ends with it, and who is not insured before it stays so.
     """
-    covered = OUTCOMES[held].funding_source is FundingSource.OSMS_AND_GOBMP
-    if covered:
+    if OUTCOMES[held].funding_source is FundingSource.OSMS_AND_GOBMP:
         return min(end, after_death), min(end_covered, after_death)
     stays = OUTCOMES[held].status is Status.NOT_INSURED and end >= after_death
     return NEVER if stays else min(end, after_death), NEVER

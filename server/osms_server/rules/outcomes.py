@@ -37,8 +37,8 @@ PREPAID: Final = 32
 first month until the last day of its last. The Law, article 5."""
 
 ON_VISIT: Final = 64
-"""Rule 9. Who is assigned a category that is paid for on a visit may be treated, though not
-insured, from the day it is assigned until the eve of its removal. The Law, article 26."""
+"""Rule 9. For whom care is paid for on a visit may be treated, though not insured, from the day the
+category is assigned until the eve of its removal. The Law, as amended from 2026."""
 
 NO_CONTRIBUTIONS: Final = 0
 """Rule 10. No rule that opens cover holds, and no month of the window is settled. The Law,

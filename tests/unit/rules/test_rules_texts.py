@@ -6,14 +6,11 @@ from typing import Any, get_args
 
 import pytest
 from osms_server.rules import Ground, NextStep, Status, texts
-from osms_server.rules.outcomes import ARREARS, DECEASED, NO_CONTRIBUTIONS, OUTCOMES, UNKNOWN
+from osms_server.rules.outcomes import OUTCOMES
 
 LANGUAGES: tuple[texts.Language, ...] = get_args(texts.Language)
 ANSWERS = sorted(
-    {
-        (outcome.status, outcome.grounds[0] if outcome.grounds else None)
-        for outcome in (*OUTCOMES, ARREARS, DECEASED, NO_CONTRIBUTIONS, UNKNOWN)
-    }
+    {(outcome.status, outcome.grounds[0] if outcome.grounds else None) for outcome in OUTCOMES}
     | {(status, None) for status in Status},
     key=str,
 )
