@@ -1,0 +1,37 @@
+"""Gateways of their own process, each on a copy of one prepared store."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from osms.values import ALMATY
+from osms_client.testing import RunningGateway
+
+BEGINNING = datetime(2017, 7, 1, tzinfo=ALMATY)
+"""When the prepared store learned its reference data: before every fact of these tests."""
+
+NOW = datetime(2026, 1, 15, 9, tzinfo=ALMATY)
+"""Where the clocks of these tests stand unless they are moved."""
+
+
+def prepare_store(folder: Path) -> Path:
+    """Make the store that all others are copied from."""
+    store = folder / "store.db"
+    RunningGateway(folder, store=str(store), clock=BEGINNING).init()
+    return store
+
+
+@contextmanager
+def serving(prepared: Path, folder: Path, *, clock: datetime = NOW) -> Iterator[RunningGateway]:
+    """Serve a copy of the prepared store until the end of the context."""
+    store = folder / "store.db"
+    shutil.copy(prepared, store)
+    gateway = RunningGateway(folder, store=str(store), clock=clock)
+    gateway.start()
+    try:
+        yield gateway
+    finally:
+        if gateway.process.poll() is None:
+            gateway.stop()
