@@ -5,13 +5,15 @@ A month is the integer ``year * 12 + month - 1``, so that months can be counted 
 """
 
 from datetime import date, datetime
+from operator import mul
 from zoneinfo import ZoneInfo
 
 ALMATY = ZoneInfo("Asia/Almaty")
 """The one time zone of all calendar dates."""
 
-_WEIGHTS_FIRST = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
-_WEIGHTS_SECOND = (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2)
+_WEIGHTS = ((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2))
+# Digits are summed as ASCII bytes; what eleven zeros would add is taken off again.
+_PASSES = tuple((weights, ord("0") * sum(weights)) for weights in _WEIGHTS)
 
 
 class IinMalformedError(ValueError):
@@ -28,9 +30,9 @@ def check_digit(stem: str) -> int | None:
     >>> check_digit("90010139000"), check_digit("90010139030"), check_digit("90010139037")
     (2, 7, None)
     """
-    digits = [ord(character) - 48 for character in stem]
-    for weights in (_WEIGHTS_FIRST, _WEIGHTS_SECOND):
-        remainder = sum(map(int.__mul__, digits, weights)) % 11
+    digits = stem.encode()
+    for weights, zeros in _PASSES:
+        remainder: int = (sum(map(mul, digits, weights)) - zeros) % 11
         if remainder < 10:
             return remainder
     return None
@@ -68,7 +70,8 @@ def parse_date(text: str) -> date:
     >>> parse_date("2024-02-29")
     datetime.date(2024, 2, 29)
     """
-    if len(text) != 10 or not text.isascii():
+    # fromisoformat takes weeks and other forms, too.
+    if len(text) != 10 or text[4] != "-" or text[7] != "-" or not text.isascii():
         raise ValueError(text)
     return date.fromisoformat(text)
 

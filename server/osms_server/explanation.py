@@ -8,7 +8,7 @@ from datetime import date
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import first_day, format_month, month_of
 from osms_storage.payments import list_payments
-from osms_storage.records import LedgerRow, PaymentFact
+from osms_storage.records import PaymentFact
 from osms_storage.store import Store
 
 from osms_server import answers, rules
@@ -51,8 +51,8 @@ async def explain(
         rule=_rule(decision, language),
         retention_months=decision.retention_months,
     )
-    row = view.ledgers.get(iin)
-    if row is None:
+    ledger = view.law.ledger(view.ledgers.get(iin))
+    if ledger is None:
         return response
     window = _window(view, day)
     first, last = months
@@ -73,7 +73,7 @@ async def explain(
     for payment in payments:
         by_month[payment.period].append(payment)
     for month in range(first, last + 1):
-        response.months.append(_month(view, row, decision, day, month, by_month[month], window))
+        response.months.append(_month(view, ledger, decision, day, month, by_month[month], window))
     return response
 
 
@@ -98,7 +98,7 @@ def _rule(decision: rules.Decision, language: Language) -> pb.DecidingRule:
 
 def _month(
     view: View,
-    row: LedgerRow,
+    ledger: rules.Ledger,
     decision: rules.Decision,
     day: date,
     month: int,
@@ -109,7 +109,7 @@ def _month(
     covering = data.covering
     net = sum(p.amount_tiyn - p.reversed_tiyn for p in payments if p.purpose in covering)
     paid = net >= parameters.minimum_tiyn(month)
-    settled = paid or _state_settled(view, row, month)
+    settled = paid or _state_settled(ledger, month)
     due_on = first_day(month + 1).replace(day=parameters.at(day).payment_due_day)
     shown = pb.LedgerMonth(
         month=format_month(month),
@@ -142,12 +142,12 @@ def _month(
     return shown
 
 
-def _state_settled(view: View, row: LedgerRow, month: int) -> bool:
+def _state_settled(ledger: rules.Ledger, month: int) -> bool:
     """Return whether a state-paid or exempt span touches any day of a month."""
-    first, after = first_day(month).toordinal(), first_day(month + 1).toordinal()
+    first, after = first_day(month), first_day(month + 1)
     return any(
-        view.law.data.kind(span.source_id, span.category_id) in ("STATE_PAID", "EXEMPT")
-        and span.assigned_on < after
-        and (not span.removed_on or span.removed_on > first)
-        for span in row.spans
+        span.kind is not rules.SpanKind.ON_VISIT
+        and span.start < after
+        and (span.end is None or span.end > max(first, span.start))
+        for span in ledger.spans
     )

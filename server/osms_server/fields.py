@@ -24,7 +24,14 @@ NAME_MAX = 200
 REFERENCE_MAX = 64
 
 
-_LANGUAGES: dict[int, Language] = {core_pb2.LANGUAGE_RU: "ru", core_pb2.LANGUAGE_EN: "en"}
+_CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+_PURPOSES = frozenset(core_pb2.Purpose.values()) - {core_pb2.PURPOSE_UNSPECIFIED}
+_LANGUAGES: dict[int, Language] = {
+    core_pb2.LANGUAGE_UNSPECIFIED: "kk",
+    core_pb2.LANGUAGE_KK: "kk",
+    core_pb2.LANGUAGE_RU: "ru",
+    core_pb2.LANGUAGE_EN: "en",
+}
 
 
 class Fields:
@@ -97,7 +104,7 @@ class Fields:
             return None
 
     def text(self, value: str, field: str, *, most: int, required: bool = False) -> str:
-        """Return a text, trimmed and in Unicode form NFC."""
+        """Return a clean text."""
         value = clean(value)
         if required and not value:
             self.violate(field, "is required")
@@ -119,12 +126,12 @@ class Fields:
 
     def purpose(self, value: "core_pb2.Purpose.ValueType", field: str = "purpose") -> None:
         """Require a purpose that the contract names."""
-        if value == core_pb2.PURPOSE_UNSPECIFIED or value not in core_pb2.Purpose.values():
+        if value not in _PURPOSES:
             self.violate(field, "is required")
 
     def language(self, value: "core_pb2.Language.ValueType") -> Language:
         """Return kk, ru or en; Kazakh unless another is asked for."""
-        if value not in core_pb2.Language.values():
+        if value not in _LANGUAGES:
             self.violate("language", "is not a language of the contract")
         return _LANGUAGES.get(value, "kk")
 
@@ -165,7 +172,9 @@ class Fields:
 
 
 def clean(value: str) -> str:
-    """Return a text trimmed and in Unicode form NFC."""
+    """Return a text trimmed and in Unicode form NFC; control characters become spaces."""
+    if not value.isprintable():
+        value = value.translate(_CONTROLS)
     value = value.strip()
     return value if value.isascii() else unicodedata.normalize("NFC", value)
 

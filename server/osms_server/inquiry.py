@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from osms_storage.feeds import read_feeds
 from osms_storage.ledgers import replay_ledgers
@@ -35,6 +35,9 @@ class Inquiry:
         self._store = store
         self._laws = laws
         self._lookups = Lookups(store)
+        self._stale: tuple[str, ...] = ()
+        self._fresh_at: Moment | None = None
+        self._fresh_from = self._fresh_until = datetime.min.replace(tzinfo=UTC)
 
     async def view(
         self,
@@ -57,7 +60,15 @@ class Inquiry:
                 },
             )
         law = await self._laws.at(moment)
-        return View(law, moment, None, now, law.stale_sources(moment.feeds, now), ledgers)
+        return View(law, moment, None, now, self._stale_sources(law, moment, now), ledgers)
+
+    def _stale_sources(self, law: Law, moment: Moment, now: datetime) -> tuple[str, ...]:
+        """Return the late sources; worked out anew only when a feed arrives or becomes late."""
+        if self._fresh_at is not moment or not self._fresh_from <= now < self._fresh_until:
+            self._fresh_at, self._fresh_from = moment, now
+            self._stale = law.stale_sources(moment.feeds, now)
+            self._fresh_until = law.next_stale(moment.feeds, now)
+        return self._stale
 
     async def _past_view(self, iins: Sequence[int], known: datetime | int, now: datetime) -> View:
         async with self._store.reading() as connection:

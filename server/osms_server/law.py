@@ -1,12 +1,12 @@
 """What the law and the reference data say at a revision of the store."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from osms.values import almaty_date
 from osms_storage.ledgers import CoverPolicy
 from osms_storage.lookups import Moment
-from osms_storage.records import Feed, Feeds, LedgerRow
+from osms_storage.records import Feed, Feeds, LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData, load_reference, newest_reference_revision
 from osms_storage.store import Store, newest_revision
 
@@ -25,7 +25,14 @@ class FeedState:
     """REGISTERS or CATEGORIES."""
     feed: Feed | None
     stale_after_hours: int
-    stale: bool
+    late_from: datetime | None
+    """The instant from which it is late; None: it never delivered."""
+    seen_at: datetime
+
+    @property
+    def stale(self) -> bool:
+        """Whether it is late; a feed that never delivered is."""
+        return self.late_from is None or self.seen_at >= self.late_from
 
 
 class Law:
@@ -36,6 +43,11 @@ class Law:
         self.parameters = rules.Parameters.from_documents(data.documents.get("parameter", {}))
         self.policy = CoverPolicy(data.covering, self.parameters.minimum_tiyn)
         self._kinds: dict[tuple[int, int], rules.SpanKind] = {}
+        self._in_force = {
+            category.id: (category.valid_from, category.valid_until)
+            for category in data.categories.values()
+            if category.valid_from is not None or category.valid_until is not None
+        }
 
     def ledger(self, row: LedgerRow | None) -> rules.Ledger | None:
         """Return what the rules read of a person."""
@@ -44,24 +56,24 @@ class Law:
         return rules.Ledger(
             paid=row.paid,
             advance=row.advance,
-            spans=tuple(
-                [
-                    rules.Span(
-                        self._kind(source_id, category_id),
-                        date.fromordinal(assigned_on),
-                        date.fromordinal(removed_on) if removed_on else None,
-                    )
-                    for source_id, category_id, assigned_on, removed_on in row.spans
-                ]
-            ),
+            spans=tuple([self._span(span) for span in row.spans]),
             died_on=None if row.died_on is None else date.fromordinal(row.died_on),
         )
 
-    def _kind(self, source_id: int, category_id: int) -> rules.SpanKind:
+    def _span(self, span: LedgerSpan) -> rules.Span:
+        """Return an assignment on the days on which its category is in force."""
+        source_id, category_id, assigned_on, removed_on = span
         key = (source_id, category_id)
         if key not in self._kinds:
             self._kinds[key] = rules.SpanKind(self.data.kind(source_id, category_id))
-        return self._kinds[key]
+        start = date.fromordinal(assigned_on)
+        end = date.fromordinal(removed_on) if removed_on else None
+        if category_id in self._in_force:
+            valid_from, valid_until = self._in_force[category_id]
+            start = max(start, valid_from or start)
+            if valid_until is not None:
+                end = min(end or valid_until, valid_until)
+        return rules.Span(self._kinds[key], start, end)
 
     def feed_states(self, feeds: Feeds, now: datetime) -> list[FeedState]:
         """Return every feed with its freshness, by source and kind; never delivered is late."""
@@ -76,13 +88,19 @@ class Law:
                 delivered = feeds.registers if kind == "REGISTERS" else feeds.categories
                 feed = delivered.get(source.id)
                 limit = hours[kind]
-                stale = (
-                    feed is None
-                    or feed.applied_at is None
-                    or now - feed.applied_at > timedelta(hours=limit)
-                )
-                states.append(FeedState(code, kind, feed, limit, stale))
+                late_from = None
+                if feed is not None and feed.applied_at is not None:
+                    late_from = feed.applied_at + timedelta(hours=limit)
+                states.append(FeedState(code, kind, feed, limit, late_from, now))
         return states
+
+    def next_stale(self, feeds: Feeds, now: datetime) -> datetime:
+        """Return the next instant at which a feed that is fresh becomes late."""
+        states = self.feed_states(feeds, now)
+        return min(
+            (s.late_from for s in states if s.late_from is not None and not s.stale),
+            default=datetime.max.replace(tzinfo=UTC),
+        )
 
     def stale_sources(self, feeds: Feeds, now: datetime) -> tuple[str, ...]:
         """Return the codes of sources with a late feed, sorted."""

@@ -34,6 +34,16 @@ PAYER_NAME_MAX = 500
 AMOUNT_MAX_TIYN = 2**53
 """The largest amount of a row or register: sums of a register stay far inside 64 bits."""
 _FIELD_SEPARATOR = "\x1f"
+_ROW_TEXTS = (
+    ("document", REFERENCE_MAX),
+    ("iin", REFERENCE_MAX),
+    ("surname", NAME_MAX),
+    ("given_name", NAME_MAX),
+    ("patronymic", NAME_MAX),
+    ("birth_date", REFERENCE_MAX),
+    ("period", REFERENCE_MAX),
+    ("purpose_code", REFERENCE_MAX),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ def _header_refusal(
     source = law.data.sources.get(header.source)
     if source is None or "REGISTERS" not in source.feeds:
         return _invalid("source")
-    if not 1 <= len(clean(header.reference)) <= REFERENCE_MAX:
+    if not 1 <= len(clean(header.reference)) <= REFERENCE_MAX or not header.reference.isprintable():
         return _invalid("reference")
     try:
         received_on = parse_date(header.received_on)
@@ -116,7 +126,7 @@ def _header_refusal(
         return _invalid("received_on")
     if received_on > today or month_of(received_on) < FIRST_MONTH:
         return _invalid("received_on")
-    if len(header.payer.name) > PAYER_NAME_MAX or len(header.payer.bin) > REFERENCE_MAX:
+    if _too_long(header.payer):
         return _invalid("payer")
     if len(header.purpose_code) > REFERENCE_MAX:
         return _invalid("purpose_code")
@@ -125,6 +135,10 @@ def _header_refusal(
     if not rows:
         return Refusal(pb.REGISTER_REFUSAL_EMPTY, "rows")
     return None
+
+
+def _too_long(payer: core_pb2.Payer) -> bool:
+    return len(payer.name) > PAYER_NAME_MAX or len(payer.bin) > REFERENCE_MAX
 
 
 def _rows_refusal(rows: Sequence[pb.PaymentRow]) -> Refusal | None:
@@ -137,21 +151,20 @@ def _rows_refusal(rows: Sequence[pb.PaymentRow]) -> Refusal | None:
         last = row.line_no
         if abs(row.amount_tiyn) > AMOUNT_MAX_TIYN:
             return _invalid(f"rows[{last}].amount_tiyn")
-        texts = (row.document, row.iin, row.birth_date, row.period, row.purpose_code, row.payer.bin)
-        names = (row.surname, row.given_name, row.patronymic)
-        if max(map(len, texts)) > REFERENCE_MAX or max(map(len, names)) > NAME_MAX:
-            return _invalid(f"rows[{last}]")
-        if len(row.payer.name) > PAYER_NAME_MAX:
-            return _invalid(f"rows[{last}].payer.name")
+        for field, most in _ROW_TEXTS:
+            if len(getattr(row, field)) > most:
+                return _invalid(f"rows[{last}].{field}")
+        if row.HasField("payer") and _too_long(row.payer):
+            return _invalid(f"rows[{last}].payer")
     return None
 
 
 def _totals_refusal(header: pb.Register, rows: Sequence[pb.PaymentRow]) -> Refusal | None:
     declared = header.declared
     for field, said, counted in (
-        ("declared.amount_tiyn", declared.amount_tiyn, sum(row.amount_tiyn for row in rows)),
         ("declared.people", declared.people, len({clean(row.iin) for row in rows})),
         ("declared.documents", declared.documents, len({clean(row.document) for row in rows})),
+        ("declared.amount_tiyn", declared.amount_tiyn, sum(row.amount_tiyn for row in rows)),
     ):
         if said != counted:
             return Refusal(pb.REGISTER_REFUSAL_TOTALS_MISMATCH, field, str(said), str(counted))

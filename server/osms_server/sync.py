@@ -161,8 +161,6 @@ class Incoming:
         assigned_on = self._day(record.assigned_on, pb.RECORD_ISSUE_ASSIGNED_ON, "assigned_on")
         if assigned_on is None and removed_on is None:
             raise _RecordError(pb.RECORD_ISSUE_ASSIGNED_ON, "assigned_on")
-        if assigned_on is not None and not self._assignable(category_id, assigned_on):
-            raise _RecordError(pb.RECORD_ISSUE_CATEGORY, "category")
         removal_source_id, reason = self._removal(record, removed=removed_on is not None)
         removal_day = removed_on.toordinal() if removed_on else None
         return CategoryRecord(
@@ -201,12 +199,3 @@ class Incoming:
             return parse_date(text)
         except ValueError:
             raise _RecordError(issue, field) from None
-
-    def _assignable(self, category_id: int, day: date) -> bool:
-        code = self.law.data.category_codes.get(category_id)
-        if code is None:
-            return True
-        category = self.law.data.categories[code]
-        return (category.valid_from is None or category.valid_from <= day) and (
-            category.valid_until is None or day < category.valid_until
-        )

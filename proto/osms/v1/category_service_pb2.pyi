@@ -58,7 +58,7 @@ class _RecordIssueEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RecordIss
     RECORD_ISSUE_SOURCE: _RecordIssue.ValueType  # 2
     """Not a source that assigns categories."""
     RECORD_ISSUE_CATEGORY: _RecordIssue.ValueType  # 3
-    """Not a category of this source on the day assigned."""
+    """Not a category of this source."""
     RECORD_ISSUE_ASSIGNED_ON: _RecordIssue.ValueType  # 4
     """The day assigned is missing or not a date."""
     RECORD_ISSUE_REMOVED_ON: _RecordIssue.ValueType  # 5
@@ -78,7 +78,7 @@ RECORD_ISSUE_IIN: RecordIssue.ValueType  # 1
 RECORD_ISSUE_SOURCE: RecordIssue.ValueType  # 2
 """Not a source that assigns categories."""
 RECORD_ISSUE_CATEGORY: RecordIssue.ValueType  # 3
-"""Not a category of this source on the day assigned."""
+"""Not a category of this source."""
 RECORD_ISSUE_ASSIGNED_ON: RecordIssue.ValueType  # 4
 """The day assigned is missing or not a date."""
 RECORD_ISSUE_REMOVED_ON: RecordIssue.ValueType  # 5
@@ -748,9 +748,9 @@ class Category(_message.Message):
     legal_reference: _builtins.str
     """Article and paragraph."""
     valid_from: _builtins.str
-    """The first day it may be assigned from. Empty: any."""
+    """The first day on which it gives anything. Empty: any."""
     valid_until: _builtins.str
-    """The first day it may no longer be assigned from. Empty: still in force."""
+    """The first day on which it gives nothing any more. Empty: still in force."""
     @_builtins.property
     def sources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Codes of the sources that may assign it."""

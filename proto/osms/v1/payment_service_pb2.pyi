@@ -295,7 +295,10 @@ class PaymentRow(_message.Message):
     line_no: _builtins.int
     """Required. Positive and unique in the register."""
     document: _builtins.str
-    """The document inside the payment that this row came in. At most 64 characters."""
+    """The document inside the payment that this row came in. This and every text of a row but the
+    names: at most 64 characters; a longer one refuses the register. Control characters count as
+    spaces.
+    """
     iin: _builtins.str
     """Whom the payment is for. Not valid: the row is suspended."""
     surname: _builtins.str
@@ -309,7 +312,7 @@ class PaymentRow(_message.Message):
     period: _builtins.str
     """The month the payment is for, 2017-07 up to 24 months after receipt. Else: suspended."""
     amount_tiyn: _builtins.int
-    """Zero or less: suspended."""
+    """At most 2^53 either way. Zero or less: suspended."""
     purpose_code: _builtins.str
     """KNP of this row. Empty: the register's. Not known: suspended."""
     @_builtins.property
@@ -356,7 +359,7 @@ class Register(_message.Message):
     """Required. Code of the sending source."""
     reference: _builtins.str
     """Required. The payment's reference, unique for the source, e.g. "GCVP-00000000017". 1 to 64
-    characters.
+    characters, no control characters.
     """
     received_on: _builtins.str
     """Required. The day the Fund received the money; not after today."""

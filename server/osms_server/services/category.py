@@ -19,6 +19,7 @@ from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, timestamp
 from osms_server.inquiry import Inquiry
 from osms_server.law import FeedState, Law, Laws
+from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 
@@ -247,22 +248,22 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         known = fields.known(request.known, now)
         fields.check()
         view = await self._inquiry.view([iin], known, now)
-        row = view.ledgers.get(iin)
+        ledger = view.law.ledger(view.ledgers.get(iin))
         spans = set()
-        for span in row.spans if row else ():
-            kind = view.law.data.kind(span.source_id, span.category_id)
+        for span in ledger.spans if ledger else ():
             shown = pb.ASSIGNMENT_KIND_BUDGET_PAID
-            if kind == "ON_VISIT":
+            if span.kind is SpanKind.ON_VISIT:
                 shown = pb.ASSIGNMENT_KIND_ON_VISIT
-            spans.add((span.assigned_on, span.removed_on, shown))
+            if span.end is None or span.end > span.start:
+                spans.add((span.start, span.end or date.max, shown))
         return pb.ListAssignmentsResponse(
             assignments=[
                 pb.Assignment(
                     kind=shown,
-                    assigned_on=date.fromordinal(assigned_on).isoformat(),
-                    removed_on=date.fromordinal(removed_on).isoformat() if removed_on else "",
+                    assigned_on=start.isoformat(),
+                    removed_on="" if end == date.max else end.isoformat(),
                 )
-                for assigned_on, removed_on, shown in sorted(spans)[:ASSIGNMENTS_MAX]
+                for start, end, shown in sorted(spans)[:ASSIGNMENTS_MAX]
             ]
         )
 

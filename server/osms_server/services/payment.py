@@ -120,18 +120,24 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             ("received_on", committed.received_on, new.received_on),
             ("payer", committed.payer, new.payer),
             ("purpose_code", committed.purpose_code, new.purpose_code),
-            ("declared.amount_tiyn", committed.total.amount_tiyn, new.amount_tiyn),
             ("declared.people", committed.people, new.people),
             ("declared.documents", committed.documents, new.documents),
+            ("declared.amount_tiyn", committed.total.amount_tiyn, new.amount_tiyn),
             ("rows", committed.total.rows, len(new.accepted) + len(new.suspended)),
         ):
             if before != now:
                 shown = ("", "") if field == "payer" else (str(before), str(now))
                 return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field, *shown)
         async with self._store.reading() as connection:
-            line = await differing_line(connection, committed.register_id, new)
-        field = f"rows[{line[0]}].{line[1]}" if line else "rows"
-        return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field)
+            difference = await differing_line(connection, committed.register_id, new)
+        if difference is None:
+            return Refusal(pb.REGISTER_REFUSAL_CONFLICT, "rows")
+        field = f"rows[{difference.line_no}].{difference.field}"
+        # Values are told only where they are no personal data.
+        if difference.field != "amount_tiyn":
+            return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field)
+        values = (str(difference.before), str(difference.now))
+        return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field, *values)
 
     async def GetRegister(
         self, request: pb.GetRegisterRequest, context: Context
