@@ -282,9 +282,9 @@ async def replay_ledgers(
 # --- writing -------------------------------------------------------------------------------------
 
 _INSERT = insert(ledger)
-WRITE_PAYMENTS = _INSERT.on_conflict_do_update(
-    index_elements=["iin"],
-    set_={"paid": _INSERT.excluded.paid, "advance": _INSERT.excluded.advance},
+WRITE_PAYMENTS = (
+    "INSERT INTO ledger (iin, paid, advance, spans) VALUES (?, ?, ?, x'')"
+    " ON CONFLICT (iin) DO UPDATE SET paid = excluded.paid, advance = excluded.advance"
 )
 WRITE_ASSIGNMENTS = _INSERT.on_conflict_do_update(
     index_elements=["iin"],
@@ -308,12 +308,12 @@ async def reproject_payments(
 ) -> None:
     """Write the payment half of these people's ledgers anew from the facts."""
     facts = await read_payment_facts(connection, iins)
-    rows = [
-        row_values(iin, LedgerRow(*project_payments(payments, policy), (), None))
-        for iin, payments in facts.items()
-    ]
+    rows = []
+    for iin, payments in facts.items():
+        paid, advance = project_payments(payments, policy)
+        rows.append((iin, encode_paid(paid), encode_advance(advance)))
     if rows:
-        await connection.execute(WRITE_PAYMENTS, rows)
+        await connection.exec_driver_sql(WRITE_PAYMENTS, rows)
 
 
 async def reproject_assignments(

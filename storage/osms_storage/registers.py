@@ -213,6 +213,9 @@ def _iin(line: PaymentLine) -> int:
     return line.iin
 
 
+_HALVES = select(ledger.c.iin, ledger.c.paid, ledger.c.advance).where(among(ledger.c.iin))
+
+
 async def _add_to_ledgers(
     connection: AsyncConnection,
     received_on: date,
@@ -221,17 +224,15 @@ async def _add_to_ledgers(
 ) -> None:
     """Add payments to ledgers: a payment only ever sets a month, so nothing else is read."""
     received = received_on.year * 12 + received_on.month - 1
-    known = await connection.execute(
-        select(ledger.c.iin, ledger.c.paid, ledger.c.advance).where(among(ledger.c.iin)),
-        {"keys": key_list([line.iin for line in lines])},
-    )
-    halves = {iin: (int.from_bytes(paid, "little"), advance) for iin, paid, advance in known}
-    before = dict(halves)
+    known = await connection.execute(_HALVES, {"keys": key_list([line.iin for line in lines])})
+    before = {iin: (int.from_bytes(paid, "little"), advance) for iin, paid, advance in known}
+    halves = dict(before)
     below_minimum: set[int] = set()
+    minimum_tiyn = {line.period: policy.minimum_tiyn(line.period) for line in lines}
     for line in lines:
         paid, advance = halves.get(line.iin, (0, b""))
         if line.purpose in policy.covering:
-            if line.amount_tiyn >= policy.minimum_tiyn(line.period):
+            if line.amount_tiyn >= minimum_tiyn[line.period]:
                 paid |= 1 << (line.period - FIRST_MONTH)
             else:
                 below_minimum.add(line.iin)
@@ -241,12 +242,12 @@ async def _add_to_ledgers(
                 advance = encode_advance(sorted(pairs.items()))
         halves[line.iin] = (paid, advance)
     rows = [
-        {"iin": iin, "paid": encode_paid(half[0]), "advance": half[1], "spans": b""}
+        (iin, encode_paid(half[0]), half[1])
         for iin, half in halves.items()
         if before.get(iin) != half
     ]
     if rows:
-        await connection.execute(WRITE_PAYMENTS, [{**row, "died_on": None} for row in rows])
+        await connection.exec_driver_sql(WRITE_PAYMENTS, rows)
     if below_minimum:
         await reproject_payments(connection, sorted(below_minimum), policy)
 
