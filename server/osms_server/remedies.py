@@ -97,6 +97,7 @@ async def reverse(
         results[position] = pb.ReversalResult(
             outcome=pb.ReversalOutcome.Value(f"REVERSAL_OUTCOME_{outcome.outcome}"),
             left_tiyn=outcome.left_tiyn,
+            field=outcome.field,
             late=outcome.received_on is not None
             and reversed_on > _reversible_until(outcome.received_on),
         )

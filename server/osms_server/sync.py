@@ -129,9 +129,10 @@ class Incoming:
                 record.assigned_on,
                 record.removed_on,
                 record.removal_source,
-                clean(record.removal_reason),
+                record.removal_reason,
             )
-            self._digest.update("\x1f".join(("\x1e", *texts)).encode())
+            # A clean text holds no separator, so no two records share a form.
+            self._digest.update("\x1f".join(("\x1e", *map(clean, texts))).encode())
             try:
                 usable.append(self._record(record))
             except _RecordError as error:

@@ -67,14 +67,21 @@ async def list_payments(
     first_period: int | None = None,
     last_period: int | None = None,
     known_revision: int | None = None,
+    offset: int = 0,
+    limit: int | None = None,
 ) -> list[PaymentFact]:
     """Return one person's payments by period, day received, source, reference, line."""
-    statement = _FACTS.where(payment.c.iin == iin).order_by(
-        payment.c.period,
-        register.c.received_on,
-        register.c.source_id,
-        register.c.reference,
-        payment.c.line_no,
+    statement = (
+        _FACTS.where(payment.c.iin == iin)
+        .order_by(
+            payment.c.period,
+            register.c.received_on,
+            register.c.source_id,
+            register.c.reference,
+            payment.c.line_no,
+        )
+        .offset(offset)
+        .limit(limit)
     )
     if first_period is not None:
         statement = statement.where(payment.c.period >= first_period)
@@ -177,8 +184,12 @@ async def reverse_payments(
         received_on = committed.received_on if committed else None
         if line.line_no in used:
             same = used[line.line_no] == line.content
-            outcome = ReversalOutcome.ALREADY_REVERSED if same else ReversalOutcome.CONFLICT
-            results.append(ReversalResult(outcome, left, received_on))
+            if same:
+                outcome, field = ReversalOutcome.ALREADY_REVERSED, ""
+            else:
+                outcome = ReversalOutcome.CONFLICT
+                field = await _differing_field(unit.connection, source_id, reference, line, key)
+            results.append(ReversalResult(outcome, left, received_on, field))
             continue
         if key not in payments:
             results.append(ReversalResult(ReversalOutcome.PAYMENT_NOT_FOUND))
@@ -214,6 +225,36 @@ async def reverse_payments(
     if touched:
         await reproject_payments(connection, sorted(touched), policy)
     return results
+
+
+async def _differing_field(
+    connection: AsyncConnection,
+    source_id: int,
+    reference: str,
+    line: ReversalLine,
+    key: tuple[int, int, int],
+) -> str:
+    """Return the field in which a line differs from the reversal that used its number."""
+    row = (
+        await connection.execute(
+            select(reversal).where(
+                reversal.c.iin == line.iin,
+                reversal.c.source_id == source_id,
+                reversal.c.reference == reference,
+                reversal.c.line_no == line.line_no,
+            )
+        )
+    ).first()
+    if row is None:
+        return "payment.iin"
+    for field, before, now in (
+        ("payment", (row.register_id, row.payment_line_no), key[1:]),
+        ("amount_tiyn", row.amount, line.amount_tiyn),
+        ("reason_code", row.reason, line.reason),
+    ):
+        if before != now:
+            return field
+    return "reversed_on"
 
 
 async def _used_lines(

@@ -225,6 +225,8 @@ class ReversalResult:
     left_tiyn: int = 0
     received_on: date | None = None
     """The day the payment was received, if it was found."""
+    field: str = ""
+    """With CONFLICT: the field that differs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -375,7 +375,9 @@ class Register(_message.Message):
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentRow]:
-        """The rows, in any order; at most 100,000 in a register and 5,000 in a message."""
+        """The rows, in any order; at most 100,000 in a register. How many fit into a message is up to
+        its size: 16 MiB.
+        """
 
     def __init__(
         self,

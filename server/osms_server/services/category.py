@@ -49,11 +49,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 part = request.WhichOneof("part")
                 expected = ("header",) if incoming is None else ("chunk", "commit")
                 if part not in expected:
-                    raise RequestError(
-                        Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
-                        "A sync is a header, chunks, and a commit.",
-                        {"expected": " or ".join(expected)},
-                    )
+                    raise _out_of_order(" or ".join(expected))
                 if incoming is None:
                     incoming = await self._open(request.header)
                 elif part == "chunk":
@@ -64,6 +60,8 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                     result = await self._commit(incoming)
                     incoming = None
                     yield pb.SyncCategoriesResponse(result=_result(result, await self._law()))
+            if incoming is not None:
+                raise _out_of_order("chunk or commit")
         finally:
             if incoming is not None:
                 # Also when the client went away, which cancels this call but not the clean-up.
@@ -266,6 +264,14 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 for start, end, shown in sorted(spans)[:ASSIGNMENTS_MAX]
             ]
         )
+
+
+def _out_of_order(expected: str) -> RequestError:
+    return RequestError(
+        Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+        "A sync is a header, chunks, and a commit.",
+        {"expected": expected},
+    )
 
 
 def _count_mismatch(incoming: Incoming) -> RequestError:

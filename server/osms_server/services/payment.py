@@ -39,6 +39,7 @@ from osms_server.remedies import resolve, reverse
 from osms_server.settings import Settings
 
 OPERATOR_REASON_MAX = 500
+_STATES: dict[int, SuspenseState] = {state.value: state for state in SuspenseState}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -79,6 +80,12 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             result = await self._ingest(header, rows, row_count)
             header, rows, row_count = None, [], 0
             yield pb.IngestRegistersResponse(result=result)
+        if header is not None:
+            raise RequestError(
+                Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+                "The stream ended inside a register; nothing of that register counts.",
+                {"expected": "rows"},
+            )
 
     async def _ingest(
         self, header: pb.Register, rows: list[pb.PaymentRow], row_count: int
@@ -198,12 +205,13 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             fields.violate("source", "is required with a reference")
         if request.state not in pb.SuspenseState.values():
             fields.violate("state", "is not a state of the contract")
-            fields.check()
+        if request.issue not in pb.LineIssue.values():
+            fields.violate("issue", "is not an issue of the contract")
         wanted = SuspenseFilter(
             source_id=_source_filter(fields, law, request.source),
             reference=clean(request.reference) or None,
             issue=request.issue or None,
-            state=SuspenseState(int(request.state)) if request.state else None,
+            state=_STATES.get(request.state),
             received_from=fields.day(request.received_from, "received_from"),
             received_to=fields.day(request.received_to, "received_to"),
         )
@@ -233,10 +241,17 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         )
         self._check_lines(fields, len(request.resolutions), "resolutions")
         for position, item in enumerate(request.resolutions):
+            path = f"resolutions[{position}]"
+            if not item.source:
+                fields.violate(f"{path}.source", "is required")
+            if not item.reference:
+                fields.violate(f"{path}.reference", "is required")
+            if item.line_no <= 0:
+                fields.violate(f"{path}.line_no", "must be positive")
             if item.WhichOneof("action") is None or (
                 item.WhichOneof("action") == "refund" and not item.refund
             ):
-                fields.violate(f"resolutions[{position}].action", "is required")
+                fields.violate(f"{path}.action", "is required")
         fields.check()
         law = await self._laws.newest()
         async with self._store.writing("RESOLUTION") as unit:
@@ -291,11 +306,18 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         offset = position[0] if position else 0
         law = await self._laws.newest()
         async with self._store.reading() as connection:
-            facts = await list_payments(connection, iin, first_period=first, last_period=last)
+            facts = await list_payments(
+                connection,
+                iin,
+                first_period=first,
+                last_period=last,
+                offset=offset,
+                limit=size + 1,
+            )
         response = pb.ListPaymentsResponse(
-            payments=[messages.payment(fact, law) for fact in facts[offset : offset + size]]
+            payments=[messages.payment(fact, law) for fact in facts[:size]]
         )
-        if len(facts) > offset + size:
+        if len(facts) > size:
             response.next_page_token = page_token(request, [offset + size])
         return response
 
