@@ -1,0 +1,425 @@
+"""Deltas out of sequence, snapshots cut short, and the records that really occur."""
+
+import grpc
+import pytest
+from osms.v1 import category_service_pb2 as pb
+from osms.v1 import consumer_service_pb2 as consumer_pb
+from osms.v1 import core_pb2
+
+from tests.integration import feeds, lookups
+from tests.integration.people import new_iin
+from tests.integration.wire import DEADLINE_S, Stubs, failure_of
+
+APPLIED, ALREADY_APPLIED, HELD = (
+    pb.SYNC_OUTCOME_APPLIED,
+    pb.SYNC_OUTCOME_ALREADY_APPLIED,
+    pb.SYNC_OUTCOME_HELD,
+)
+PEOPLE = 250
+"""Enough that losing half of them is more than the shrink guard lets pass."""
+
+
+def release(stubs: Stubs, run_id: int, reason: str = "checked by hand") -> pb.SyncResult:
+    """Apply a held snapshot."""
+    request = pb.ReleaseHeldSnapshotRequest(run_id=run_id, operator_reason=reason)
+    return stubs.categories.ReleaseHeldSnapshot(request, timeout=DEADLINE_S).result
+
+
+def statuses(stubs: Stubs, iins: list[str], service_date: str = "") -> list[str]:
+    """Return the short names of many people's statuses."""
+    request = consumer_pb.BatchLookupConsumersRequest(
+        options=consumer_pb.LookupOptions(
+            purpose=core_pb2.PURPOSE_ROSTER, service_date=service_date
+        ),
+        items=[consumer_pb.LookupItem(iin=iin) for iin in iins],
+    )
+    answer = stubs.consumers.BatchLookupConsumers(request, timeout=DEADLINE_S)
+    return [
+        core_pb2.EligibilityStatus.Name(result.eligibility.status).removeprefix(
+            "ELIGIBILITY_STATUS_"
+        )
+        for result in answer.results
+    ]
+
+
+def spans(stubs: Stubs, iin: str) -> list[tuple[str, str]]:
+    """Return the days of a person's assignments."""
+    request = pb.ListAssignmentsRequest(iin=iin)
+    answer = stubs.categories.ListAssignments(request, timeout=DEADLINE_S)
+    return [(a.assigned_on, a.removed_on) for a in answer.assignments]
+
+
+# --- delta numbers -------------------------------------------------------------------------------
+
+
+def test_a_missing_delta_is_told_and_nothing_is_queued(stubs: Stubs) -> None:
+    """A number too large is a SEQUENCE_GAP with the expected one, and applies nothing."""
+    iin, number = new_iin(), feeds.next_number(stubs)
+    records = [feeds.record(iin)]
+    failure = failure_of(lambda: feeds.send(stubs, feeds.delta(number + 2, records), records))
+    assert failure.status is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.reason == "SEQUENCE_GAP"
+    assert failure.metadata == {
+        "sender": "labour",
+        "expected_delta_number": str(number),
+        "delta_number": str(number + 2),
+    }
+    assert feeds.send(stubs, feeds.delta(number, []), []).result.outcome == APPLIED
+    assert feeds.send(stubs, feeds.delta(number + 1, []), []).result.outcome == APPLIED
+    assert lookups.status_of(stubs, iin) == "UNKNOWN_CONSUMER"
+
+
+def test_a_delta_sent_again_is_answered_with_its_first_result(stubs: Stubs) -> None:
+    """Same number, same content: ALREADY_APPLIED with the first counts and revision."""
+    records = [feeds.record(new_iin()), feeds.record("12")]
+    header = feeds.delta(feeds.next_number(stubs), records)
+    first = feeds.send(stubs, header, records).result
+    feeds.send_delta(stubs, feeds.record(new_iin()))
+    again = feeds.send(stubs, header, records).result
+    assert (first.outcome, again.outcome) == (APPLIED, ALREADY_APPLIED)
+    for field in ("run_id", "records", "changed", "unchanged", "rejected", "revision"):
+        assert getattr(again, field) == getattr(first, field)
+    assert again.applied_at == first.applied_at
+
+
+@pytest.mark.parametrize("differs_in", ["records", "as_of"])
+def test_a_delta_number_used_again_for_other_content_is_a_conflict(
+    stubs: Stubs, differs_in: str
+) -> None:
+    """DELTA_CONFLICT says what differs, also for a number long past; nothing is changed."""
+    iin, other = new_iin(), new_iin()
+    number = feeds.next_number(stubs)
+    records = [feeds.record(iin)]
+    feeds.send(stubs, feeds.delta(number, records), records)
+    feeds.send_delta(stubs)
+    if differs_in == "records":
+        records = [feeds.record(other)]
+        header = feeds.delta(number, records)
+    else:
+        header = feeds.delta(number, records, as_of="2026-01-13")
+    failure = failure_of(lambda: feeds.send(stubs, header, records))
+    assert failure.status is grpc.StatusCode.ALREADY_EXISTS
+    assert failure.reason == "DELTA_CONFLICT"
+    assert failure.metadata == {
+        "sender": "labour",
+        "delta_number": str(number),
+        "differs_in": differs_in,
+    }
+    assert lookups.status_of(stubs, other) == "UNKNOWN_CONSUMER"
+
+
+def test_each_sender_counts_its_own_deltas(stubs: Stubs) -> None:
+    """The number of one sender says nothing of another's."""
+    before = feeds.next_number(stubs, "health")
+    feeds.send_delta(stubs, feeds.record(new_iin()))
+    assert feeds.next_number(stubs, "health") == before
+    pregnant = feeds.record(new_iin(), category="pregnant", assigned_on="2025-12-01")
+    synced = feeds.send_delta(stubs, pregnant, sender="health")
+    assert (synced.result.outcome, synced.result.changed) == (APPLIED, 1)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_records_must_be_as_many_as_declared(stubs: Stubs, change: int) -> None:
+    """A sync with more or fewer records than declared is refused and leaves nothing."""
+    iins = [new_iin(), new_iin()]
+    records = [feeds.record(iin) for iin in iins]
+    header = feeds.delta(feeds.next_number(stubs), records, declared_records=2 + change)
+    failure = failure_of(lambda: feeds.send(stubs, header, records))
+    assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.reason == "RECORD_COUNT_MISMATCH"
+    assert failure.metadata == {"declared_records": str(2 + change), "received_records": "2"}
+    assert set(statuses(stubs, iins)) == {"UNKNOWN_CONSUMER"}
+
+
+# --- headers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sender", ["ministry_of_magic", ""])
+def test_an_unknown_sender_is_refused(stubs: Stubs, sender: str) -> None:
+    """SOURCE_UNKNOWN names what was sent."""
+    failure = failure_of(lambda: feeds.send(stubs, feeds.delta(1, [], sender=sender), []))
+    assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.reason == "SOURCE_UNKNOWN"
+    assert failure.metadata == {"source": sender}
+
+
+@pytest.mark.parametrize(
+    ("header", "field"),
+    [
+        (feeds.delta(0, []), "header.delta_number"),
+        (feeds.delta(1, [], as_of="2026-01-16"), "header.as_of"),
+        (feeds.delta(1, [], scope=[pb.SyncScope(source="labour")]), "header.scope"),
+        (feeds.snapshot([]), "header.scope"),
+        (feeds.snapshot([], *[("labour", "pension")] * 201), "header.scope"),
+        (feeds.snapshot([], ("labour", "pension"), delta_number=-1), "header.delta_number"),
+    ],
+)
+def test_a_header_that_breaks_a_rule_is_refused(
+    stubs: Stubs, header: pb.SyncHeader, field: str
+) -> None:
+    """The field is named, before any record is taken."""
+    failure = failure_of(lambda: feeds.send(stubs, header, []))
+    assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.reason == "INVALID_REQUEST"
+    assert list(failure.violations) == [field]
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [
+        (("services", "serviceman"), "services/serviceman"),
+        (("services", ""), "services/unspecified"),
+        (("justice", "deceased"), "justice/deceased"),
+        (("labour", "child"), "labour/child"),
+        (("labour", "no_such_category"), "labour/no_such_category"),
+    ],
+)
+def test_a_scope_that_the_sender_may_not_replace_is_refused(
+    stubs: Stubs, scope: tuple[str, str], name: str
+) -> None:
+    """Nobody but the services and the registry of deaths replaces their own categories."""
+    failure = failure_of(lambda: feeds.send(stubs, feeds.snapshot([], scope), []))
+    assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
+    assert failure.reason == "SCOPE_INVALID"
+    assert failure.metadata == {"scope": name}
+
+
+# --- snapshots -----------------------------------------------------------------------------------
+
+
+def held_feeds(stubs: Stubs, sender: str) -> list[int]:
+    """Return the run ids that wait for a release."""
+    sources = stubs.categories.ListSources(pb.ListSourcesRequest(), timeout=DEADLINE_S)
+    return [run for feed in sources.feeds if feed.source == sender for run in feed.held_run_ids]
+
+
+def test_a_snapshot_cut_to_half_closes_nobody(stubs: Stubs) -> None:
+    """Cut in transport it is refused by its count; cut before, it is held until a person looks."""
+    scope = ("labour", "disabled")
+    iins = [new_iin() for _ in range(PEOPLE)]
+    everybody = [feeds.record(iin, source="labour", category="disabled") for iin in iins]
+    half, lost = everybody[: PEOPLE // 2], iins[PEOPLE // 2 :]
+    whole = feeds.send(stubs, feeds.snapshot(everybody, scope), everybody).result
+    assert (whole.outcome, whole.changed) == (APPLIED, PEOPLE)
+
+    cut = feeds.snapshot(everybody, scope, as_of="2026-01-15")
+    failure = failure_of(lambda: feeds.send(stubs, cut, half))
+    assert failure.reason == "RECORD_COUNT_MISMATCH"
+
+    consistent = feeds.snapshot(half, scope, as_of="2026-01-15")
+    held = feeds.send(stubs, consistent, half).result
+    assert (held.outcome, held.closed, held.revision) == (HELD, len(lost), 0)
+    assert not held.HasField("applied_at")
+    (shrink,) = held.shrink
+    assert (shrink.scope.source, shrink.scope.category) == scope
+    assert (shrink.open_spans, shrink.closing_spans, shrink.held) == (PEOPLE, len(lost), True)
+    assert set(statuses(stubs, iins)) == {"INSURED"}
+    assert held_feeds(stubs, "state_corporation") == [held.run_id]
+
+    # A delta goes on meanwhile, and the release judges anew: who was confirmed is not closed.
+    confirmed = feeds.record(lost[0], category="disabled")
+    assert feeds.send_delta(stubs, confirmed, as_of="2026-01-15").result.outcome == APPLIED
+    released = release(stubs, held.run_id)
+    assert (released.outcome, released.run_id) == (APPLIED, held.run_id)
+    assert released.revision > whole.revision
+    after = "2026-08-01"
+    assert set(statuses(stubs, iins[: PEOPLE // 2], after)) == {"INSURED"}
+    assert set(statuses(stubs, lost[1:], after)) == {"NOT_INSURED"}
+    assert spans(stubs, lost[-1]) == [("2020-03-01", "2026-01-15")]
+    assert held_feeds(stubs, "state_corporation") == []
+    again = failure_of(lambda: release(stubs, held.run_id))
+    assert again.status is grpc.StatusCode.NOT_FOUND
+    assert again.reason == "HELD_SNAPSHOT_NOT_FOUND"
+    assert again.metadata == {"run_id": str(held.run_id)}
+
+
+def test_a_newer_snapshot_takes_the_place_of_a_held_one(stubs: Stubs) -> None:
+    """After a whole snapshot of the same scope the held one can no longer be released."""
+    scope = ("labour", "mother_award")
+    iins = [new_iin() for _ in range(PEOPLE)]
+    everybody = [feeds.record(iin, source="labour", category="mother_award") for iin in iins]
+    half = everybody[: PEOPLE // 2]
+    feeds.send(stubs, feeds.snapshot(everybody, scope, as_of="2026-01-12"), everybody)
+    held = feeds.send(stubs, feeds.snapshot(half, scope, as_of="2026-01-13"), half).result
+    assert held.outcome == HELD
+    newer = feeds.send(stubs, feeds.snapshot(everybody, scope), everybody).result
+    assert (newer.outcome, newer.unchanged, newer.closed) == (APPLIED, PEOPLE, 0)
+    assert set(statuses(stubs, iins)) == {"INSURED"}
+    failure = failure_of(lambda: release(stubs, held.run_id))
+    assert failure.reason == "HELD_SNAPSHOT_NOT_FOUND"
+
+
+def test_a_release_needs_a_reason(stubs: Stubs) -> None:
+    """Who overrides the guard says why, in at most 500 characters."""
+    for reason in ("", "   ", "x" * 501):
+        failure = failure_of(lambda reason=reason: release(stubs, 1, reason))  # type: ignore[misc] # bound now
+        assert list(failure.violations) == ["operator_reason"]
+
+
+def test_a_snapshot_older_than_the_last_is_refused(stubs: Stubs) -> None:
+    """SNAPSHOT_OUTDATED names the part of the scope and both days; an equal one is known."""
+    scope = ("labour", "kandas")
+    records = [feeds.record(new_iin(), source="labour", category="kandas")]
+    header = feeds.snapshot(records, scope)
+    first = feeds.send(stubs, header, records).result
+    again = feeds.send(stubs, header, records).result
+    assert (again.outcome, again.revision) == (ALREADY_APPLIED, first.revision)
+    older = feeds.snapshot([], scope, as_of="2026-01-01")
+    failure = failure_of(lambda: feeds.send(stubs, older, []))
+    assert failure.status is grpc.StatusCode.FAILED_PRECONDITION
+    assert failure.reason == "SNAPSHOT_OUTDATED"
+    assert failure.metadata == {
+        "scope": "labour/kandas",
+        "last_as_of": feeds.AS_OF,
+        "as_of": "2026-01-01",
+    }
+
+
+def test_a_bad_record_protects_its_person_from_a_snapshot(stubs: Stubs) -> None:
+    """Who is named by a rejected record is not closed; who is missing is."""
+    scope = ("labour", "targeted_aid")
+    kept, closed = new_iin(), new_iin()
+    both = [feeds.record(iin, source="labour", category="targeted_aid") for iin in (kept, closed)]
+    feeds.send(stubs, feeds.snapshot(both, scope), both)
+    bad = [feeds.record(kept, source="labour", category="targeted_aid", assigned_on="2026-02-30")]
+    synced = feeds.send(stubs, feeds.snapshot(bad, scope, as_of="2026-01-15"), bad)
+    assert (synced.result.rejected, synced.result.closed) == (1, 1)
+    assert spans(stubs, kept) == [("2020-03-01", "")]
+    assert spans(stubs, closed) == [("2020-03-01", "2026-01-15")]
+
+
+def test_a_snapshot_moves_the_sender_s_delta_number_on(stubs: Stubs) -> None:
+    """What it includes need not be sent: the next delta is one above, and older ones are known."""
+    number = feeds.next_number(stubs, "science_higher_education")
+    records = [feeds.record(new_iin(), category="student")]
+    header = feeds.snapshot(
+        records,
+        ("science_higher_education", "student"),
+        sender="science_higher_education",
+        delta_number=number + 4,
+    )
+    feeds.send(stubs, header, records)
+    assert feeds.next_number(stubs, "science_higher_education") == number + 5
+    included = feeds.delta(number + 2, [], sender="science_higher_education")
+    assert feeds.send(stubs, included, []).result.outcome == ALREADY_APPLIED
+
+
+def test_records_outside_the_scope_of_a_snapshot_are_rejected(stubs: Stubs) -> None:
+    """A snapshot speaks of its scope only; what else it holds is returned and not applied."""
+    inside, outside = new_iin(), new_iin()
+    records = [
+        feeds.record(inside, source="labour", category="disabled_child_carer"),
+        feeds.record(outside, source="labour", category="disabled_adult_carer"),
+    ]
+    header = feeds.snapshot(records, ("labour", "disabled_child_carer"))
+    synced = feeds.send(stubs, header, records)
+    assert [(r.record_no, r.issue) for r in synced.rejected] == [(2, pb.RECORD_ISSUE_SCOPE)]
+    assert statuses(stubs, [inside, outside]) == ["INSURED", "UNKNOWN_CONSUMER"]
+
+
+# --- records that really occur -------------------------------------------------------------------
+
+
+def removal(iin: str, day: str, **fields: str) -> pb.CategoryRecord:
+    """Return a removal that names no assignment."""
+    return feeds.record(iin, assigned_on="", removed_on=day, **fields)
+
+
+def test_a_removal_waits_for_its_assignment(stubs: Stubs) -> None:
+    """It makes nobody known; when the assignment comes it ends on the day of the removal."""
+    iin = new_iin()
+    feeds.send_delta(stubs, removal(iin, "2025-06-01", removal_reason="moved abroad"))
+    assert lookups.status_of(stubs, iin) == "UNKNOWN_CONSUMER"
+    feeds.send_delta(stubs, feeds.record(iin))
+    assert spans(stubs, iin) == [("2020-03-01", "2025-06-01")]
+    assert lookups.status_of(stubs, iin, "2025-05-31") == "INSURED"
+    assert lookups.look_up(stubs, iin, service_date="2025-06-01").grounds == [
+        core_pb2.GROUND_SETTLED_MONTHS
+    ]
+
+
+def test_a_removal_dated_in_the_past_takes_cover_away_from_that_day(stubs: Stubs) -> None:
+    """What was answered stays answerable by its knowledge time, but now the days are uncovered."""
+    iin = new_iin()
+    applied = feeds.send_delta(stubs, feeds.record(iin)).result
+    feeds.send_delta(stubs, feeds.record(iin, removed_on="2023-01-01"))
+    assert lookups.status_of(stubs, iin, "2025-06-01") == "NOT_INSURED"
+    known = core_pb2.KnowledgeTime(revision=applied.revision)
+    before = lookups.look_up(stubs, iin, service_date="2025-06-01", known=known)
+    assert before.status == core_pb2.ELIGIBILITY_STATUS_INSURED
+
+
+def test_a_removal_on_or_before_the_assignment_leaves_no_day(stubs: Stubs) -> None:
+    """The person is known, but the span holds no day."""
+    iin = new_iin()
+    feeds.send_delta(stubs, feeds.record(iin, removed_on="2020-03-01"))
+    assert lookups.status_of(stubs, iin, "2020-07-01") == "NOT_INSURED"
+
+
+def test_overlapping_categories_are_each_their_own(stubs: Stubs) -> None:
+    """Removing one of two leaves the other, from whatever source it is."""
+    iin = new_iin()
+    feeds.send_delta(
+        stubs,
+        feeds.record(iin),
+        feeds.record(iin, category="disabled", assigned_on="2021-05-01"),
+        feeds.record(iin, category="", assigned_on="2022-01-01"),
+    )
+    feeds.send_delta(
+        stubs,
+        feeds.record(iin, removed_on="2025-01-01"),
+        removal(iin, "2025-02-01", category=""),
+    )
+    assert spans(stubs, iin) == [
+        ("2020-03-01", "2025-01-01"),
+        ("2021-05-01", ""),
+        ("2022-01-01", "2025-02-01"),
+    ]
+    assert lookups.status_of(stubs, iin) == "INSURED"
+
+
+def test_the_same_record_twice_is_one_assignment(stubs: Stubs) -> None:
+    """In one sync the last of two with one key counts; in a later one it is unchanged."""
+    iin = new_iin()
+    record, removed = feeds.record(iin), feeds.record(iin, removed_on="2025-01-01")
+    synced = feeds.send_delta(stubs, record, removed, record).result
+    assert (synced.records, synced.changed + synced.unchanged) == (3, 3)
+    assert spans(stubs, iin) == [("2020-03-01", "")]
+    again = feeds.send_delta(stubs, record).result
+    assert (again.changed, again.unchanged) == (0, 1)
+
+
+def test_an_assignment_in_the_future_counts_from_its_day(stubs: Stubs) -> None:
+    """Announced early, it opens the package on its first day and not before."""
+    iin = new_iin()
+    feeds.send_delta(stubs, feeds.record(iin, assigned_on="2026-09-01"))
+    assert lookups.status_of(stubs, iin, "2026-08-31") == "NOT_INSURED"
+    assert lookups.status_of(stubs, iin, "2026-09-01") == "INSURED"
+
+
+@pytest.mark.parametrize(
+    ("fields", "issue", "field"),
+    [
+        ({"source": "ministry_of_magic"}, pb.RECORD_ISSUE_SOURCE, "source"),
+        ({"category": "child"}, pb.RECORD_ISSUE_CATEGORY, "category"),
+        ({"category": "wizard"}, pb.RECORD_ISSUE_CATEGORY, "category"),
+        (
+            {"removed_on": "2025-01-01", "removal_source": "ministry_of_magic"},
+            pb.RECORD_ISSUE_REMOVAL,
+            "removal_source",
+        ),
+        (
+            {"removed_on": "2025-01-01", "removal_reason": "x" * 101},
+            pb.RECORD_ISSUE_REMOVAL,
+            "removal_reason",
+        ),
+    ],
+)
+def test_a_record_that_cannot_be_used_is_returned(
+    stubs: Stubs, fields: dict[str, str], issue: int, field: str
+) -> None:
+    """Its place, issue and field are told, its neighbours are applied, its person stays unknown."""
+    good, bad = new_iin(), new_iin()
+    synced = feeds.send_delta(stubs, feeds.record(bad, **fields), feeds.record(good))
+    assert [(r.record_no, r.issue, r.field) for r in synced.rejected] == [(1, issue, field)]
+    assert statuses(stubs, [bad, good]) == ["UNKNOWN_CONSUMER", "INSURED"]
