@@ -1,0 +1,46 @@
+"""Reading the cells of a row, with the place of what cannot be read."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from osms.values import parse_date
+
+from osms_client.loaders.errors import FileError
+from osms_client.loaders.tables import Cells
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+
+
+class Columns:
+    """Finds cells by the names of their columns."""
+
+    def __init__(self, path: Path, columns: list[str], *, known: tuple[str, ...]) -> None:
+        """Raise FileError if the columns are not exactly the known ones, in any order."""
+        self._path = path
+        for name in known:
+            if columns.count(name) != 1:
+                raise FileError(path, f"one column {name!r}", line=1)
+        for name in columns:
+            if name not in known:
+                raise FileError(path, f"no column {name!r} (known: {', '.join(known)})", line=1)
+        self.index: Mapping[str, int] = {name: columns.index(name) for name in known}
+
+    def text(self, cells: Cells, name: str) -> str:
+        """Return a cell without the spaces around it."""
+        return cells[self.index[name]].strip()
+
+    def integer(self, cells: Cells, name: str, line: int) -> int:
+        """Return a whole number."""
+        text = self.text(cells, name)
+        if not _INTEGER.fullmatch(text):
+            raise FileError(self._path, f"a whole number in {name}", line=line)
+        return int(text)
+
+    def day(self, cells: Cells, name: str, line: int) -> date:
+        """Return a date."""
+        try:
+            return parse_date(self.text(cells, name))
+        except ValueError:
+            raise FileError(self._path, f"a date YYYY-MM-DD in {name}", line=line) from None
