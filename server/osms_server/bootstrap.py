@@ -26,6 +26,7 @@ from osms_storage.errors import StoreError
 from osms_storage.migrations import check_schema
 from osms_storage.store import Store
 
+from osms_server import logs
 from osms_server.interceptors import ErrorInterceptor
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
@@ -155,6 +156,7 @@ def _loopback(host: str) -> bool:
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
+    logs.configure()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

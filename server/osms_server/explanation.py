@@ -16,6 +16,8 @@ from osms_server.fields import Fields, timestamp
 from osms_server.inquiry import View
 from osms_server.rules.texts import Language
 
+MONTHS_AHEAD_MAX = 36
+"""How far after the service date an explanation looks: payments may come that long before."""
 MONTHS_MAX = 120
 """The most months one explanation shows."""
 
@@ -24,8 +26,10 @@ def shown_months(
     fields: Fields, request: pb.ExplainConsumerRequest, day: date
 ) -> tuple[int | None, int | None]:
     """Return the months a caller asks for; None where the window of the decision decides."""
-    first = fields.month(request.first_month, "first_month")
-    last = fields.month(request.last_month, "last_month")
+    first, last = (
+        _shown_month(fields, request.first_month, "first_month", day),
+        _shown_month(fields, request.last_month, "last_month", day),
+    )
     lowest = month_of(day) if first is None else first
     highest = month_of(day) if last is None else last
     if first is not None and last is not None and last < first:
@@ -33,6 +37,16 @@ def shown_months(
     elif highest - lowest >= MONTHS_MAX:
         fields.violate("last_month", f"must be less than {MONTHS_MAX} months from first_month")
     return first, last
+
+
+def _shown_month(fields: Fields, text: str, field: str, day: date) -> int | None:
+    month = fields.month(text, field)
+    latest = month_of(day) + MONTHS_AHEAD_MAX
+    if month is not None and not rules.FIRST_MONTH <= month <= latest:
+        first = format_month(rules.FIRST_MONTH)
+        fields.violate(field, f"must be from {first} to {format_month(latest)}")
+        return None
+    return month
 
 
 async def explain(

@@ -1,5 +1,6 @@
 """Where wire values become domain values; every violation of a request is reported at once."""
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,6 +26,7 @@ REFERENCE_MAX = 64
 
 
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
+_TWELVE_DIGITS = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 _PURPOSES = frozenset(core_pb2.Purpose.values()) - {core_pb2.PURPOSE_UNSPECIFIED}
 _LANGUAGES: dict[int, Language] = {
     core_pb2.LANGUAGE_UNSPECIFIED: "kk",
@@ -149,10 +151,7 @@ class Fields:
         if which == "at":
             instant = self.instant(known.at, f"{field}.at")
         else:
-            day = self.day(known.on, f"{field}.on", required=True)
-            instant = None if day is None else end_of_day(day)
-            if day is not None and day == almaty_date(now):
-                instant = now
+            instant = self._end_of_day(known.on, f"{field}.on", now)
         if instant is not None and instant > now:
             self.violate(
                 f"{field}.{which}",
@@ -162,6 +161,22 @@ class Fields:
             )
         return instant
 
+    def _end_of_day(self, text: str, field: str, now: datetime) -> datetime | None:
+        """Return the end of a day in Almaty: now for today, a later instant for a later day."""
+        day = self.day(text, field, required=True)
+        if day is None:
+            return None
+        today = almaty_date(now)
+        if day < today:
+            return end_of_day(day)
+        return now if day == today else now + timedelta(days=1)
+
+    def case_reference(self, value: str) -> None:
+        """Require a case reference that names a case, not a person."""
+        value = self.text(value, "case_reference", most=CASE_REFERENCE_MAX)
+        if any(_valid_iin(digits) for digits in _TWELVE_DIGITS.findall(value)):
+            self.violate("case_reference", "must not hold an IIN")
+
     def instant(self, value: Timestamp, field: str) -> datetime | None:
         """Return an instant, or None if it is none."""
         try:
@@ -169,6 +184,14 @@ class Fields:
         except (ValueError, OverflowError):
             self.violate(field, "is not an instant")
             return None
+
+
+def _valid_iin(digits: str) -> bool:
+    try:
+        parse_iin(digits)
+    except ValueError:
+        return False
+    return True
 
 
 def clean(value: str) -> str:

@@ -413,12 +413,12 @@ class ExplainConsumerRequest(_message.Message):
     language: _core_pb2.Language.ValueType
     """The language of texts. Unspecified: Kazakh."""
     first_month: _builtins.str
-    """The first month to show. Empty: the first month of the window that decides, or `last_month`
-    if that is earlier.
+    """The first month to show, 2017-07 or later. Empty: the first month of the window that decides,
+    or `last_month` if that is earlier.
     """
     last_month: _builtins.str
-    """The last month to show, at most 120 months from the first. Empty: the month of the service
-    date, or `first_month` if that is later.
+    """The last month to show, at most 120 months from the first and at most 36 after the service
+    date. Empty: the month of the service date, or `first_month` if that is later.
     """
     @_builtins.property
     def known(self) -> _core_pb2.KnowledgeTime:

@@ -1,24 +1,26 @@
 """Turns errors into gRPC statuses with google.rpc details: the only place that speaks them."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
-import structlog
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
-from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
+from osms_storage.errors import StoreFullError, StoreUnavailableError
 
 from osms_server.errors import Reason, RequestError, Violation
+from osms_server.logs import logger, places
 
 DOMAIN = "osms.v1"
+DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
 RETRY_AFTER_S = 2
 """What RetryInfo asks for when the store or the server is not available."""
 
-_log = structlog.get_logger(__name__)
+_log = logger(__name__)
 
 STATUS: dict[int, StatusCode] = {
     Reason.ERROR_REASON_INVALID_REQUEST: StatusCode.INVALID_ARGUMENT,
@@ -62,17 +64,10 @@ def as_request_error(exc: Exception) -> RequestError:
             "The store cannot be used now; this says nothing about any person.",
         )
     incident = secrets.token_hex(4)
-    # The exception's chain may quote statements with personal data: only types are logged.
-    chain = exc.__cause__ if isinstance(exc, StoreError) and exc.__cause__ else exc
-    _log.error("incident", incident=incident, error=type(chain).__name__, exc_info=_redacted(exc))
+    _log.error("incident", incident=incident, places=places(exc))
     return RequestError(
         Reason.ERROR_REASON_INTERNAL, "A defect of the gateway.", {"incident": incident}
     )
-
-
-def _redacted(exc: Exception) -> tuple[type[Exception], Exception, Any]:
-    """Return the exception for the log with its place but without its text."""
-    return (type(exc), type(exc).__new__(type(exc)), exc.__traceback__)
 
 
 def status_of(error: RequestError) -> status_pb2.Status:
@@ -162,6 +157,20 @@ def _guarded_stream(behavior: Any) -> Any:
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
         except Exception as exc:
+            await _drain(requests)
             await _abort(context, exc)
 
     return guarded
+
+
+async def _drain(requests: AsyncIterator[Any]) -> None:
+    """Take what a client is still sending, for a moment.
+
+    A client that is cut off while it writes may report the broken write instead of the refusal.
+    """
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            while True:
+                await asyncio.wait_for(anext(requests), DRAIN_SILENCE_S)
+    except (StopAsyncIteration, TimeoutError, grpc.RpcError, RuntimeError):
+        return

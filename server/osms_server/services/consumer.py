@@ -16,7 +16,7 @@ from osms_storage.store import Store
 
 from osms_server import answers, explanation
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import CASE_REFERENCE_MAX, NAME_MAX, Fields
+from osms_server.fields import NAME_MAX, Fields
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.settings import Settings
@@ -84,7 +84,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields = Fields()
             fields.violate("items", "must have at least one")
             fields.check()
-        shared = self._shared(request.options)
+        shared = await self._shared(request.options)
         answered, results = await self._answer(request.items, shared)
         return pb.BatchLookupConsumersResponse(context=answered, results=results)
 
@@ -101,7 +101,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                     {"expected": "options" if shared is None else "items"},
                 )
             if shared is None:
-                shared = self._shared(request.options)
+                shared = await self._shared(request.options)
             answered, results = await self._answer(request.items, shared)
             yield pb.StreamLookupConsumersResponse(context=answered, results=results)
 
@@ -116,17 +116,18 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         day = fields.service_date(request.service_date, "service_date", window, almaty_date(now))
         known = fields.known(request.known, now)
         fields.purpose(request.purpose)
-        fields.text(request.case_reference, "case_reference", most=CASE_REFERENCE_MAX)
+        fields.case_reference(request.case_reference)
         language = fields.language(request.language)
         months = explanation.shown_months(fields, request, day)
         fields.check()
         view = await self._inquiry.view([iin], known, now)
         return await explanation.explain(self._store, view, iin, day, months, language)
 
-    def _shared(self, options: pb.LookupOptions) -> _Shared:
+    async def _shared(self, options: pb.LookupOptions) -> _Shared:
         now = self._store.clock()
         fields = Fields()
-        fields.day(options.service_date, "options.service_date")
+        window = await self._window(now)
+        fields.service_date(options.service_date, "options.service_date", window, almaty_date(now))
         known = fields.known(options.known, now, "options.known")
         _at_least(fields, options.at_least_revision, known, "options.")
         fields.purpose(options.purpose, "options.purpose")
@@ -187,7 +188,7 @@ def _question(
     window: tuple[date, date],
     now: datetime,
 ) -> _Question:
-    fields.text(item.case_reference, "case_reference", most=CASE_REFERENCE_MAX)
+    fields.case_reference(item.case_reference)
     return _Question(
         iin=fields.iin(item.iin, "iin"),
         day=fields.service_date(day, "service_date", window, almaty_date(now)),

@@ -66,7 +66,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             part = request.register
             if header is None:
                 header = part
-            elif part.source or part.reference or part.HasField("declared"):
+            elif any(field.name != "rows" for field, _ in part.ListFields()):
                 raise RequestError(
                     Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
                     "A message that continues a register may hold only rows.",

@@ -1,0 +1,138 @@
+"""Runs the main job and prints what came of it; exit status 1 if one answer differs.
+
+``python -m osms_seeds.demo [--people N] [--seed S] [--folder DIR] [--keep-serving]``
+"""
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from datetime import date, datetime
+from pathlib import Path
+
+from osms_client.testing import running_gateway
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from osms_seeds.dataset import TODAY, Summary, write_dataset
+from osms_seeds.demo.comparison import Comparison, compare_all
+from osms_seeds.demo.history import Loaded, load_history
+from osms_seeds.files.timeline import read
+
+DIFFERENCES_SHOWN = 20
+
+console = Console()
+
+
+def main() -> int:
+    """Run the demo; return the exit status."""
+    options = _options()
+    files = options.folder / "files"
+    shutil.rmtree(options.folder, ignore_errors=True)
+    started = time.perf_counter()
+    console.rule("People and two years of files")
+    summary = write_dataset(files, people=options.people, seed=options.seed)
+    _show_summary(summary, time.perf_counter() - started)
+    steps = list(read(files / "timeline.csv"))
+    first: datetime = steps[0].instant
+    with running_gateway(clock=first, store=str(options.folder / "store.db")) as running:
+        console.rule(f"A gateway on {running.target}")
+        with _progress() as progress:
+            task = progress.add_task("loading", total=len(steps))
+            loaded = load_history(running, files, lambda _: progress.advance(task))
+        _show_loaded(loaded)
+        console.rule("Every answer compared with how its person was made up")
+        comparison = compare_all(running.target, files / "expected.csv", TODAY)
+        _show_comparison(comparison)
+        console.print(f"\nAll of it took {time.perf_counter() - started:.0f} s.")
+        if options.keep_serving:
+            _keep_serving(running.target)
+    return 1 if comparison.differences else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m osms_seeds.demo", description=__doc__)
+    parser.add_argument("--people", type=int, default=20_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=Path("demo"), help="is made anew")
+    parser.add_argument("--keep-serving", action="store_true")
+    return parser.parse_args()
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} files"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def _show_summary(summary: Summary, seconds: float) -> None:
+    console.print(
+        f"{summary.people:,} people, {summary.payment_rows:,} payments in {summary.registers:,}"
+        f" registers, {summary.feed_records:,} category records, {summary.expectations:,}"
+        f" expected answers, in {seconds:.1f} s."
+    )
+
+
+def _show_loaded(loaded: Loaded) -> None:
+    table = Table(title="Loaded through gRPC")
+    for heading in ("kind of file", "files", "rows", "rows/s"):
+        table.add_column(heading, justify="left" if heading == "kind of file" else "right")
+    for kind, seconds in sorted(loaded.seconds.items()):
+        rate = loaded.rows[kind] / seconds
+        table.add_row(kind, f"{loaded.files[kind]:,}", f"{loaded.rows[kind]:,}", f"{rate:,.0f}")
+    console.print(table)
+    report = loaded.registers
+    console.print(
+        f"{report.committed:,} registers committed, {report.refused:,} refused;"
+        f" {report.accepted.rows:,} rows are payments, {report.suspended.rows:,} in suspense."
+    )
+    for name, outcomes in (
+        ("syncs", loaded.sync_outcomes),
+        ("reversals", loaded.reversal_outcomes),
+    ):
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+        console.print(f"{name}: {counts}")
+    console.print(f"{loaded.rejected_records:,} category records rejected")
+
+
+def _show_comparison(comparison: Comparison) -> None:
+    table = Table(title=f"Statuses on {TODAY}")
+    table.add_column("status")
+    table.add_column("people", justify="right")
+    table.add_column("share", justify="right")
+    everyone = comparison.statuses.total()
+    for status, count in comparison.statuses.most_common():
+        table.add_row(status, f"{count:,}", f"{count / everyone:.1%}")
+    console.print(table)
+    rate = comparison.answers / comparison.seconds
+    console.print(
+        f"{comparison.answers:,} answers in {comparison.seconds:.1f} s ({rate:,.0f}/s),"
+        f" {comparison.past_answers:,} of them as known on a past day:"
+        f" [bold]{len(comparison.differences):,} differ[/bold]."
+    )
+    for difference in comparison.differences[:DIFFERENCES_SHOWN]:
+        expected = difference.expected
+        console.print(
+            f"  {expected.iin} on {expected.service_date} known {expected.known_on or 'now'}:"
+            f" expected {expected.status}, got {difference.answered}"
+            f" ({expected.archetype}: {expected.note})"
+        )
+
+
+def _keep_serving(target: str) -> None:
+    console.rule(f"Serving on {target} as of {date.isoformat(TODAY)}; Ctrl-C stops")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        console.print("Stopping.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
