@@ -69,8 +69,8 @@ async def running_gateway(
 
     ``extra_handlers`` are served beside the contract, as the controls of the benchmarks are.
 
-    Raises SchemaMismatchError if the store's schema is not this release's, ValueError if a test
-    clock is asked for on an address that is not loopback.
+    Raises SchemaMismatchError if the store's schema is not this release's, OSError if the address
+    cannot be listened on, ValueError if a test clock is asked for on one that is not loopback.
     """
     host, _, _ = settings.listen.rpartition(":")
     if settings.test_clock and not _loopback(host):
@@ -78,8 +78,9 @@ async def running_gateway(
     async with open_store(settings) as store:
         await check_schema(store)
         await discard_unfinished(store)
+        stopping = asyncio.Event()
         server = grpc.aio.server(
-            interceptors=[ErrorInterceptor()],
+            interceptors=[ErrorInterceptor(stopping)],
             options=[
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
@@ -89,15 +90,23 @@ async def running_gateway(
         )
         health_servicer = _register(server, store, settings)
         server.add_generic_rpc_handlers(tuple(extra_handlers))
-        port = server.add_insecure_port(settings.listen)
+        port = _listen(server, settings.listen)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer))
         try:
             yield Gateway(server, f"{host}:{port}")
         finally:
             watch.cancel()
+            stopping.set()
             await health_servicer.enter_graceful_shutdown()
             await server.stop(settings.shutdown_grace_s)
+
+
+def _listen(server: grpc.aio.Server, address: str) -> int:
+    try:
+        return server.add_insecure_port(address)
+    except RuntimeError as exc:
+        raise OSError(f"Cannot listen on {address}: is the port taken?") from exc
 
 
 def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> health.HealthServicer:

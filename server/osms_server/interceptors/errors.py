@@ -17,6 +17,8 @@ from osms_server.logs import logger, places
 
 DOMAIN = "osms.v1"
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
+STOP_S, STOP_SILENCE_S = 4.0, 1.0
+"""How long a stream may go on when the server stops, and how long it may be silent then."""
 RETRY_AFTER_S = 2
 """What RetryInfo asks for when the store or the server is not available."""
 
@@ -109,7 +111,10 @@ if TYPE_CHECKING:
 
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Answers whatever a servicer raises."""
+    """Answers whatever a servicer raises, and ends streams when the server stops."""
+
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self._stopping = stopping
 
     async def intercept_service(
         self,
@@ -128,7 +133,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
-                _guarded_stream(handler.stream_stream),
+                _guarded_stream(handler.stream_stream, self._stopping),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
@@ -147,12 +152,13 @@ def _guarded_unary(behavior: Any) -> Any:
     return guarded
 
 
-def _guarded_stream(behavior: Any) -> Any:
+def _guarded_stream(behavior: Any, stopping: asyncio.Event) -> Any:
     async def guarded(
         requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
         try:
-            async for response in cast(AsyncIterator[Any], behavior(requests, context)):
+            until = _until(stopping, requests)
+            async for response in cast(AsyncIterator[Any], behavior(until, context)):
                 yield response
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
@@ -161,6 +167,35 @@ def _guarded_stream(behavior: Any) -> Any:
             await _abort(context, exc)
 
     return guarded
+
+
+async def _until(stopping: asyncio.Event, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    """Yield requests until the server stops; a client amid its work gets a moment to end it."""
+    stop = asyncio.create_task(stopping.wait())
+    reading: asyncio.Task[Any] | None = None
+    begun_after_stop = 0.0
+    try:
+        while True:
+            reading = asyncio.ensure_future(anext(requests))
+            await asyncio.wait((reading, stop), return_when=asyncio.FIRST_COMPLETED)
+            if stop.done():
+                now = asyncio.get_running_loop().time()
+                begun_after_stop = begun_after_stop or now
+                left = begun_after_stop + STOP_S - now
+                await asyncio.wait((reading,), timeout=max(0.0, min(left, STOP_SILENCE_S)))
+            if not reading.done():
+                raise RequestError(
+                    Reason.ERROR_REASON_SHUTTING_DOWN,
+                    "The gateway is stopping; send the rest again, another answers.",
+                )
+            try:
+                yield reading.result()
+            except StopAsyncIteration:
+                return
+    finally:
+        stop.cancel()
+        if reading is not None:
+            reading.cancel()
 
 
 async def _drain(requests: AsyncIterator[Any]) -> None:

@@ -1,6 +1,8 @@
 """PaymentService: registers in, every tiyn accounted for."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -28,6 +30,7 @@ from osms_server import messages
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
+from osms_server.intake import in_order
 from osms_server.law import Law, Laws
 from osms_server.pages import page_size, page_token, position_of
 from osms_server.registers import (
@@ -44,6 +47,15 @@ _STATES: dict[int, SuspenseState] = {state.value: state for state in SuspenseSta
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
+@dataclass(slots=True)
+class _Received:
+    """A register as its messages came."""
+
+    header: pb.Register
+    rows: list[pb.PaymentRow] = field(default_factory=list)
+    row_count: int = 0
+
+
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """Takes registers, and shows and resolves what became of their lines."""
 
@@ -58,38 +70,47 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     async def IngestRegisters(
         self, request_iterator: AsyncIterator[pb.IngestRegistersRequest], context: Context
     ) -> AsyncIterator[pb.IngestRegistersResponse]:
-        """Commit register after register; the next is read when the last was answered."""
-        header: pb.Register | None = None
-        rows: list[pb.PaymentRow] = []
-        row_count = 0
-        async for request in request_iterator:
+        """Commit register after register; those that wait together share a commit."""
+        results = in_order(
+            self._registers(request_iterator),
+            self._ingest,
+            weigh=lambda register: register.row_count,
+            weight_max=self._settings.group_rows_max,
+        )
+        async with aclosing(results):
+            async for result in results:
+                yield pb.IngestRegistersResponse(result=result)
+
+    async def _registers(
+        self, requests: AsyncIterator[pb.IngestRegistersRequest]
+    ) -> AsyncIterator[_Received]:
+        """Put registers together from their messages; rows above the limit are only counted."""
+        register: _Received | None = None
+        async for request in requests:
             part = request.register
-            if header is None:
-                header = part
+            if register is None:
+                register = _Received(part)
             elif any(field.name != "rows" for field, _ in part.ListFields()):
                 raise RequestError(
                     Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
                     "A message that continues a register may hold only rows.",
                     {"expected": "rows"},
                 )
-            row_count += len(part.rows)
-            if row_count <= self._settings.register_rows_max:
-                rows.extend(part.rows)
-            if request.more_follows:
-                continue
-            result = await self._ingest(header, rows, row_count)
-            header, rows, row_count = None, [], 0
-            yield pb.IngestRegistersResponse(result=result)
-        if header is not None:
+            register.row_count += len(part.rows)
+            if register.row_count <= self._settings.register_rows_max:
+                register.rows.extend(part.rows)
+            if not request.more_follows:
+                yield register
+                register = None
+        if register is not None:
             raise RequestError(
                 Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
                 "The stream ended inside a register; nothing of that register counts.",
                 {"expected": "rows"},
             )
 
-    async def _ingest(
-        self, header: pb.Register, rows: list[pb.PaymentRow], row_count: int
-    ) -> pb.RegisterResult:
+    async def _ingest(self, received: _Received) -> pb.RegisterResult:
+        header, rows, row_count = received.header, received.rows, received.row_count
         limit = self._settings.register_rows_max
         if row_count > limit:
             refusal = Refusal(
@@ -123,7 +144,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
 
     async def _conflict(self, checked: Checked, committed: CommittedRegister) -> Refusal:
         new = checked.register
-        for field, before, now in (
+        for name, before, now in (
             ("received_on", committed.received_on, new.received_on),
             ("payer", committed.payer, new.payer),
             ("purpose_code", committed.purpose_code, new.purpose_code),
@@ -133,18 +154,18 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             ("rows", committed.total.rows, len(new.accepted) + len(new.suspended)),
         ):
             if before != now:
-                shown = ("", "") if field == "payer" else (str(before), str(now))
-                return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field, *shown)
+                shown = ("", "") if name == "payer" else (str(before), str(now))
+                return Refusal(pb.REGISTER_REFUSAL_CONFLICT, name, *shown)
         async with self._store.reading() as connection:
             difference = await differing_line(connection, committed.register_id, new)
         if difference is None:
             return Refusal(pb.REGISTER_REFUSAL_CONFLICT, "rows")
-        field = f"rows[{difference.line_no}].{difference.field}"
+        path = f"rows[{difference.line_no}].{difference.field}"
         # Values are told only where they are no personal data.
         if difference.field != "amount_tiyn":
-            return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field)
+            return Refusal(pb.REGISTER_REFUSAL_CONFLICT, path)
         values = (str(difference.before), str(difference.now))
-        return Refusal(pb.REGISTER_REFUSAL_CONFLICT, field, *values)
+        return Refusal(pb.REGISTER_REFUSAL_CONFLICT, path, *values)
 
     async def GetRegister(
         self, request: pb.GetRegisterRequest, context: Context

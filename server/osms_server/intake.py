@@ -1,0 +1,82 @@
+"""Work on a stream that is read ahead and answered in order."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+ITEMS_AHEAD_MAX = 256
+"""How many items of one stream are worked on at a time, at most."""
+
+
+class _Room:
+    """Lets so much weight in at a time, and a single heavier item alone."""
+
+    def __init__(self, weight_max: int) -> None:
+        self._free = asyncio.Condition()
+        self._weight_max = weight_max
+        self._weight = 0
+
+    async def enter(self, weight: int) -> None:
+        async with self._free:
+            await self._free.wait_for(
+                lambda: not self._weight or self._weight + weight <= self._weight_max
+            )
+            self._weight += weight
+
+    async def leave(self, weight: int) -> None:
+        async with self._free:
+            self._weight -= weight
+            self._free.notify_all()
+
+
+async def in_order(
+    items: AsyncIterator[Item],
+    work: Callable[[Item], Coroutine[Any, Any, Result]],
+    *,
+    weigh: Callable[[Item], int],
+    weight_max: int,
+) -> AsyncGenerator[Result, None]:
+    """Yield the result of each item in their order, while later ones are worked on.
+
+    An error of an item, or of reading, comes after the results before it. What is under way when
+    the caller goes away is cancelled.
+    """
+    room = _Room(weight_max)
+    under_way: asyncio.Queue[asyncio.Task[Result] | None] = asyncio.Queue(ITEMS_AHEAD_MAX)
+
+    async def begin(item: Item, weight: int) -> Result:
+        try:
+            return await work(item)
+        finally:
+            await room.leave(weight)
+
+    async def read_ahead() -> None:
+        try:
+            async for item in items:
+                weight = weigh(item)
+                await room.enter(weight)
+                await under_way.put(asyncio.create_task(begin(item, weight)))
+        finally:
+            await under_way.put(None)
+
+    reader = asyncio.create_task(read_ahead())
+    try:
+        while (task := await under_way.get()) is not None:
+            yield await task
+        await reader
+    finally:
+        reader.cancel()
+        while not under_way.empty():
+            left = under_way.get_nowait()
+            if left is not None:
+                left.cancel()
+                left.add_done_callback(_look_at)
+
+
+def _look_at(task: "asyncio.Task[Any]") -> None:
+    """Take note of an error nobody waits for, lest the loop print it whole."""
+    if not task.cancelled():
+        task.exception()
