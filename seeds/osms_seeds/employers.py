@@ -4,7 +4,6 @@ from functools import lru_cache
 from random import Random
 
 from osms.values import check_digit
-
 from osms_seeds.facts import Payer
 
 BLOCK = 2_000

@@ -7,7 +7,6 @@ second rules engine, and a life they do not fit must not be given to them.
 from datetime import date
 
 from osms.values import first_day, month_of
-
 from osms_seeds.days import day_before
 from osms_seeds.facts import Status
 

@@ -9,7 +9,6 @@ from bisect import bisect_left
 from datetime import date, datetime, time
 
 from osms.values import ALMATY, first_day, month_of
-
 from osms_seeds.days import day_before, years_before
 
 HISTORY_MONTHS = 24

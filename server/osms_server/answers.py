@@ -4,12 +4,11 @@ from datetime import date
 
 from osms.v1 import core_pb2
 from osms.values import format_iin, format_month
-from osms_storage.records import PersonName
-
 from osms_server import rules
 from osms_server.fields import timestamp
 from osms_server.inquiry import View
 from osms_server.rules.texts import Language
+from osms_storage.records import PersonName
 
 _STATUS = {
     status: core_pb2.EligibilityStatus.Value(f"ELIGIBILITY_STATUS_{status}")

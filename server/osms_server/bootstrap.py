@@ -12,6 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+
 from osms.v1 import (
     category_service_pb2,
     category_service_pb2_grpc,
@@ -20,17 +21,16 @@ from osms.v1 import (
     payment_service_pb2,
     payment_service_pb2_grpc,
 )
-from osms_storage.categories import discard_unfinished
-from osms_storage.clock import file_clock, system_clock
-from osms_storage.errors import StoreError
-from osms_storage.migrations import check_schema
-from osms_storage.store import Store
-
 from osms_server import logs
 from osms_server.interceptors import ErrorInterceptor
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
 from osms_server.settings import Settings
+from osms_storage.categories import discard_unfinished
+from osms_storage.clock import file_clock, system_clock
+from osms_storage.errors import StoreError
+from osms_storage.migrations import check_schema
+from osms_storage.store import Store
 
 HEALTH_CHECK_EVERY_S = 1.0
 

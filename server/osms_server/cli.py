@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from osms_seeds import reference
-from osms_storage.errors import StoreError
-from osms_storage.migrations import check_schema, migrate
-from osms_storage.reference import apply_reference
-from osms_storage.verification import verify_ledgers
 from rich.console import Console
 
+from osms_seeds import reference
 from osms_server import rules
 from osms_server.bootstrap import open_store, serve
 from osms_server.law import Laws
 from osms_server.settings import Settings
+from osms_storage.errors import StoreError
+from osms_storage.migrations import check_schema, migrate
+from osms_storage.reference import apply_reference
+from osms_storage.verification import verify_ledgers
 
 StoreOption = Annotated[
     str | None, typer.Option("--store", help="Path of an SQLite file, or a URL. [OSMS_STORE]")

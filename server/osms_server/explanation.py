@@ -7,14 +7,13 @@ from datetime import date
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import first_day, format_month, month_of
-from osms_storage.payments import list_payments
-from osms_storage.records import PaymentFact
-from osms_storage.store import Store
-
 from osms_server import answers, rules
 from osms_server.fields import Fields, timestamp
 from osms_server.inquiry import View
 from osms_server.rules.texts import Language
+from osms_storage.payments import list_payments
+from osms_storage.records import PaymentFact
+from osms_storage.store import Store
 
 MONTHS_AHEAD_MAX = 36
 """How far after the service date an explanation looks: payments may come that long before."""

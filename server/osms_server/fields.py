@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from osms.v1 import core_pb2
 from osms.values import (
     ALMATY,
@@ -16,7 +17,6 @@ from osms.values import (
     parse_iin,
     parse_month,
 )
-
 from osms_server.errors import Reason, RequestError, Violation
 from osms_server.rules.texts import Language
 
@@ -151,25 +151,28 @@ class Fields:
         if which == "at":
             instant = self.instant(known.at, f"{field}.at")
         else:
-            instant = self._end_of_day(known.on, f"{field}.on", now)
+            return self._end_of_day(known.on, f"{field}.on", now)
         if instant is not None and instant > now:
-            self.violate(
-                f"{field}.{which}",
-                "must not lie in the future",
-                Reason.ERROR_REASON_KNOWN_AT_IN_FUTURE,
-                {"now": now.isoformat()},
-            )
+            self._in_future(f"{field}.at", now)
         return instant
 
+    def _in_future(self, field: str, now: datetime) -> None:
+        self.violate(
+            field,
+            "must not lie in the future",
+            Reason.ERROR_REASON_KNOWN_AT_IN_FUTURE,
+            {"now": now.isoformat()},
+        )
+
     def _end_of_day(self, text: str, field: str, now: datetime) -> datetime | None:
-        """Return the end of a day in Almaty: now for today, a later instant for a later day."""
+        """Return the end of a day in Almaty, not after today's."""
         day = self.day(text, field, required=True)
         if day is None:
             return None
-        today = almaty_date(now)
-        if day < today:
+        if day <= almaty_date(now):
             return end_of_day(day)
-        return now if day == today else now + timedelta(days=1)
+        self._in_future(field, now)
+        return None
 
     def case_reference(self, value: str) -> None:
         """Require a case reference that names a case, not a person."""

@@ -4,11 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from osms_server.law import Laws
 from osms_storage.records import CheckedRegister, CommittedRegister
 from osms_storage.registers import commit_register, find_registers
 from osms_storage.store import Store
-
-from osms_server.law import Laws
 
 
 @dataclass(frozen=True, slots=True)

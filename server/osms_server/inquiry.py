@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from osms_server.errors import Reason, RequestError
+from osms_server.law import Law, Laws
 from osms_storage.feeds import read_feeds
 from osms_storage.ledgers import replay_ledgers
 from osms_storage.lookups import Lookups, Moment
 from osms_storage.records import LedgerRow
 from osms_storage.reference import newest_reference_revision
 from osms_storage.store import Store, newest_revision, recorded_at, revision_at
-
-from osms_server.errors import Reason, RequestError
-from osms_server.law import Law, Laws
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class Inquiry:
                     )
                 revision, seen_from = known, await recorded_at(connection, known)
             else:
-                revision, seen_from = await revision_at(connection, known), known
+                revision, seen_from = await revision_at(connection, known), min(known, now)
             moment = Moment(
                 revision,
                 await newest_reference_revision(connection, revision),

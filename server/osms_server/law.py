@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from osms.values import almaty_date
+from osms_server import rules
 from osms_storage.ledgers import CoverPolicy
 from osms_storage.lookups import Moment
 from osms_storage.records import Feed, Feeds, LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData, load_reference, newest_reference_revision
 from osms_storage.store import Store, newest_revision
-
-from osms_server import rules
 
 LAWS_KEPT_MAX = 16
 """How many past states of the reference data stay in memory."""

@@ -3,6 +3,10 @@
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import format_iin, format_month
+from osms_server.fields import timestamp
+from osms_server.grouping import Commit
+from osms_server.law import Law
+from osms_server.registers import Checked, Refusal
 from osms_storage.records import (
     CommittedRegister,
     Payer,
@@ -13,10 +17,8 @@ from osms_storage.records import (
     Totals,
 )
 
-from osms_server.fields import timestamp
-from osms_server.grouping import Commit
-from osms_server.law import Law
-from osms_server.registers import Checked, Refusal
+WARNINGS_MAX = 1_000
+"""The most warnings in one result: a register of strange rows must not outgrow a message."""
 
 
 def _totals(totals: Totals) -> core_pb2.RowTotals:
@@ -63,7 +65,7 @@ def committed(header: pb.Register, checked: Checked, commit: Commit) -> pb.Regis
         ),
         suspended=core_pb2.RowTotals(rows=len(register.suspended), amount_tiyn=suspended_amount),
         suspended_lines=map(notice, register.suspended),
-        warnings=checked.warnings,
+        warnings=checked.warnings[:WARNINGS_MAX],
         revision=commit.revision,
     )
 

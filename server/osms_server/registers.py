@@ -15,6 +15,8 @@ from osms.values import (
     parse_iin,
     parse_month,
 )
+from osms_server.fields import NAME_MAX, REFERENCE_MAX, clean
+from osms_server.law import Law
 from osms_storage.ledgers import FIRST_MONTH
 from osms_storage.records import (
     CheckedRegister,
@@ -24,9 +26,6 @@ from osms_storage.records import (
     RawLine,
     Suspension,
 )
-
-from osms_server.fields import NAME_MAX, REFERENCE_MAX, clean
-from osms_server.law import Law
 
 PERIODS_AHEAD_MAX = 24
 """A period may lie this many months after the month of receipt."""

@@ -6,6 +6,9 @@ from hashlib import sha256
 
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import parse_iin
+from osms_server.fields import clean
+from osms_server.law import Law
+from osms_server.registers import AMOUNT_MAX_TIYN, correction_content, read_correction
 from osms_storage.payments import reverse_payments
 from osms_storage.records import (
     LineKey,
@@ -17,10 +20,6 @@ from osms_storage.records import (
 from osms_storage.registers import find_registers
 from osms_storage.store import Unit
 from osms_storage.suspense import find_suspense, resolve_suspense
-
-from osms_server.fields import clean
-from osms_server.law import Law
-from osms_server.registers import AMOUNT_MAX_TIYN, correction_content, read_correction
 
 REVERSAL_WORKING_DAYS = 15
 REASON_CODES = {"00111": 111, "00112": 112, "00113": 113}

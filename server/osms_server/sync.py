@@ -7,12 +7,11 @@ from hashlib import sha256
 
 from osms.v1 import category_service_pb2 as pb
 from osms.values import parse_date, parse_iin
-from osms_storage.records import CategoryRecord, SyncHeader
-from osms_storage.reference import UNSPECIFIED, Source
-
 from osms_server.errors import Reason
 from osms_server.fields import Fields, clean
 from osms_server.law import Law
+from osms_storage.records import CategoryRecord, SyncHeader
+from osms_storage.reference import UNSPECIFIED, Source
 
 SCOPE_PARTS_MAX = 200
 REMOVAL_REASON_MAX = 100

@@ -233,38 +233,34 @@ class AppliedRun:
 
     content: bytes | None
     as_of: date
-    included: bool
-    """Whether the delta was not sent, but a snapshot of its sender said to include it."""
     result: SyncResult
 
 
 async def find_applied(
     connection: AsyncConnection, header: SyncHeader, content: bytes
 ) -> AppliedRun | None:
-    """Return the run that applied a delta of this number, or this very snapshot."""
+    """Return the run that applied a delta of this number, or this very snapshot.
+
+    A snapshot counts as applied while no other has replaced any part of its scope since.
+    """
     statement = (
         select(sync_run, batch.c.revision, revision.c.recorded_at)
         .join(batch, batch.c.id == sync_run.c.batch_id)
         .join(revision, revision.c.number == batch.c.revision)
         .where(sync_run.c.sender_id == header.sender_id, sync_run.c.state == APPLIED)
-        .order_by(sync_run.c.kind, sync_run.c.delta_number, sync_run.c.id)
+        .where(sync_run.c.kind == ("SNAPSHOT" if header.snapshot else "DELTA"))
+        .where(sync_run.c.delta_number == header.delta_number)
+        .order_by(sync_run.c.batch_id.desc())
         .limit(1)
     )
-    number = sync_run.c.delta_number
     if header.snapshot:
-        statement = statement.where(sync_run.c.kind == "SNAPSHOT", sync_run.c.content == content)
-    else:
-        statement = statement.where(
-            ((sync_run.c.kind == "DELTA") & (number == header.delta_number))
-            | ((sync_run.c.kind == "SNAPSHOT") & (number >= header.delta_number))
-        )
+        statement = statement.where(sync_run.c.content == content)
     row = (await connection.execute(statement)).first()
-    if row is None:
+    if row is None or (header.snapshot and await _replaced(connection, row.id, row.batch_id)):
         return None
     return AppliedRun(
         content=row.content,
         as_of=date.fromordinal(row.as_of),
-        included=not header.snapshot and row.kind == "SNAPSHOT",
         result=SyncResult(
             SyncOutcome.ALREADY_APPLIED,
             row.id,
@@ -273,6 +269,23 @@ async def find_applied(
             applied_at=from_microseconds(row.recorded_at),
         ),
     )
+
+
+async def _replaced(connection: AsyncConnection, run_id: int, batch_id: int) -> bool:
+    """Return whether a snapshot applied later shares a part of this one's scope."""
+    mine = sync_scope.alias("mine")
+    later = (
+        select(sync_run.c.id)
+        .join(sync_scope, sync_scope.c.run_id == sync_run.c.id)
+        .join(
+            mine,
+            (mine.c.source_id == sync_scope.c.source_id)
+            & (mine.c.category_id == sync_scope.c.category_id),
+        )
+        .where(mine.c.run_id == run_id, sync_run.c.state == APPLIED, sync_run.c.batch_id > batch_id)
+        .limit(1)
+    )
+    return (await connection.execute(later)).first() is not None
 
 
 def recorded(result: SyncResult, unit: Unit) -> SyncResult:

@@ -68,7 +68,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: {"sender": "labour", "delta_number": "14", "differs_in": "records"}
     """
     ERROR_REASON_SEQUENCE_GAP: _ErrorReason.ValueType  # 9
-    """FAILED_PRECONDITION. A delta number is missing. Nothing is queued: send the expected one.
+    """FAILED_PRECONDITION. A delta number is not the next. Nothing is queued: send the expected one.
+    A smaller number than expected was never applied, but a snapshot said to include it: send what
+    is still new in it as a delta of the expected number.
 
     Example: {"sender": "labour", "expected_delta_number": "15", "delta_number": "17"}
     """
@@ -175,7 +177,9 @@ ERROR_REASON_DELTA_CONFLICT: ErrorReason.ValueType  # 8
 Example: {"sender": "labour", "delta_number": "14", "differs_in": "records"}
 """
 ERROR_REASON_SEQUENCE_GAP: ErrorReason.ValueType  # 9
-"""FAILED_PRECONDITION. A delta number is missing. Nothing is queued: send the expected one.
+"""FAILED_PRECONDITION. A delta number is not the next. Nothing is queued: send the expected one.
+A smaller number than expected was never applied, but a snapshot said to include it: send what
+is still new in it as a delta of the expected number.
 
 Example: {"sender": "labour", "expected_delta_number": "15", "delta_number": "17"}
 """

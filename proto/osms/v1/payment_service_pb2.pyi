@@ -509,7 +509,9 @@ class RegisterResult(_message.Message):
 
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineNotice]:
-        """Lines that were accepted although something looks strange. Only with COMMITTED."""
+        """Lines that were accepted although something looks strange: the first 1,000 notices. Only with
+        COMMITTED.
+        """
 
     def __init__(
         self,

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from osms.values import first_day, month_of, parse_month
-
 from osms_seeds.facts import (
     CONTRIBUTION,
     DEDUCTION,

@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 from osms.values import first_day, month_of
-
 from osms_seeds.archetypes import contributions
 from osms_seeds.days import day_before, last_day
 from osms_seeds.facts import Person, Reversal, Status

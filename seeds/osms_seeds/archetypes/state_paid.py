@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 from osms.values import first_day
-
 from osms_seeds.archetypes.benefits import choose
 from osms_seeds.days import birthday, day_before, next_day, years_before
 from osms_seeds.facts import Person, Status

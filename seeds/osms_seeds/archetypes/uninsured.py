@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 
 from osms.values import first_day
-
 from osms_seeds.archetypes.state_paid import RETIREMENT_AGE
 from osms_seeds.days import birthday, day_before, last_day, next_day
 from osms_seeds.facts import Person, Status

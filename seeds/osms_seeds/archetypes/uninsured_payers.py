@@ -3,7 +3,6 @@
 from datetime import date
 
 from osms.values import first_day
-
 from osms_seeds.archetypes import contributions, paying
 from osms_seeds.days import day_before, last_day
 from osms_seeds.facts import PENALTY_CONTRIBUTION, Payment, Person, Reversal, Status

@@ -11,11 +11,11 @@ import time
 from datetime import date, datetime
 from pathlib import Path
 
-from osms_client.testing import running_gateway
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from osms_client.testing import running_gateway
 from osms_seeds.dataset import TODAY, Summary, write_dataset
 from osms_seeds.demo.comparison import Comparison, compare_all
 from osms_seeds.demo.history import Loaded, load_history

@@ -12,7 +12,6 @@ from pathlib import Path
 from osms_client import Gateway, PaymentKey, Reversal, ReversalLine
 from osms_client.loaders import LoadReport, load, sync_file
 from osms_client.testing import RunningGateway
-
 from osms_seeds.files.timeline import Step, StepKind, read
 
 

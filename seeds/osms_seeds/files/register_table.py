@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 
 from osms.values import format_month
-
 from osms_seeds.files.register import SOURCE, Register
 
 COLUMNS = (

@@ -10,10 +10,10 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
-from osms_storage.errors import StoreFullError, StoreUnavailableError
 
 from osms_server.errors import Reason, RequestError, Violation
 from osms_server.logs import logger, places
+from osms_storage.errors import StoreFullError, StoreUnavailableError
 
 DOMAIN = "osms.v1"
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1

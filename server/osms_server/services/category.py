@@ -6,15 +6,10 @@ from datetime import date
 from typing import Any
 
 import grpc
+
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import category_service_pb2_grpc, core_pb2
 from osms.values import almaty_date
-from osms_storage import categories
-from osms_storage.feeds import held_runs, read_feeds
-from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
-from osms_storage.reference import UNSPECIFIED
-from osms_storage.store import Store, Unit
-
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, timestamp
 from osms_server.inquiry import Inquiry
@@ -22,6 +17,11 @@ from osms_server.law import FeedState, Law, Laws
 from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
+from osms_storage import categories
+from osms_storage.feeds import held_runs, read_feeds
+from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
+from osms_storage.reference import UNSPECIFIED
+from osms_storage.store import Store, Unit
 
 OPERATOR_REASON_MAX = 500
 ASSIGNMENTS_MAX = 1_000
@@ -116,7 +116,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         connection = unit.connection
         applied = await categories.find_applied(connection, header, content)
         if applied is not None:
-            if applied.content == content or applied.included:
+            if applied.content == content:
                 return applied.result
             raise RequestError(
                 Reason.ERROR_REASON_DELTA_CONFLICT,
@@ -134,7 +134,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         if header.delta_number != expected:
             raise RequestError(
                 Reason.ERROR_REASON_SEQUENCE_GAP,
-                "A delta is missing: send the expected one first.",
+                "This is not the delta that comes next.",
                 {
                     "sender": incoming.law.data.source_codes[header.sender_id],
                     "expected_delta_number": str(expected),

@@ -8,18 +8,18 @@ from datetime import date, datetime
 from typing import Any
 
 import grpc
+
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import consumer_service_pb2_grpc, core_pb2
 from osms.values import almaty_date
-from osms_storage.payments import list_names
-from osms_storage.store import Store
-
 from osms_server import answers, explanation
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import NAME_MAX, Fields
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.settings import Settings
+from osms_storage.payments import list_names
+from osms_storage.store import Store
 
 DECIDED_AT_A_TIME = 500
 """How many items of a batch are decided before other calls get their turn."""

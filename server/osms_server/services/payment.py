@@ -6,9 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+
 from osms.v1 import payment_service_pb2 as pb
 from osms.v1 import payment_service_pb2_grpc
 from osms.values import almaty_date
+from osms_server import messages
+from osms_server.errors import Reason, RequestError, limit_exceeded
+from osms_server.fields import REFERENCE_MAX, Fields, clean
+from osms_server.grouping import Commit, RegisterWriter
+from osms_server.intake import in_order
+from osms_server.law import Law, Laws
+from osms_server.pages import page_size, page_token, position_of
+from osms_server.registers import (
+    Checked,
+    Refusal,
+    check_register,
+)
+from osms_server.remedies import resolve, reverse
+from osms_server.settings import Settings
 from osms_storage.payments import list_payments
 from osms_storage.records import (
     CommittedRegister,
@@ -25,21 +40,6 @@ from osms_storage.suspense import (
     SuspenseFilter,
     list_suspense,
 )
-
-from osms_server import messages
-from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import REFERENCE_MAX, Fields, clean
-from osms_server.grouping import Commit, RegisterWriter
-from osms_server.intake import in_order
-from osms_server.law import Law, Laws
-from osms_server.pages import page_size, page_token, position_of
-from osms_server.registers import (
-    Checked,
-    Refusal,
-    check_register,
-)
-from osms_server.remedies import resolve, reverse
-from osms_server.settings import Settings
 
 OPERATOR_REASON_MAX = 500
 _STATES: dict[int, SuspenseState] = {state.value: state for state in SuspenseState}
