@@ -118,9 +118,9 @@ class Life:
             self.spans[assignment.kind].append(assignment)
             if assignment.kind is Kind.DECEASED and assignment.removed_on is None:
                 self.died_on = assignment.assigned_on
-        # A year after the last fact and the last change of law the window, the long run and the
-        # prepaid year hold nothing new, so two more years without a change mean for ever.
-        self.last_change = max(dates)
+        # A year after the month of the last fact and the last change of law, the window, the end of
+        # a long run and the prepaid year hold nothing new: from then on nothing can change.
+        self.nothing_new_from = max(dates) + timedelta(days=366 + 31)
         self.touched: dict[date, bool] = {}
         self.unsettled_in: dict[tuple[date, Months], Months] = {}
         self.long_payer_in: dict[tuple[date, Months], bool] = {}
@@ -160,10 +160,9 @@ class Life:
 
     def last_day(self, day: date, statuses: tuple[str, ...]) -> date | None:
         """Step from day to day until the status is another one; None if that never happens."""
-        far = max(day, self.last_change) + timedelta(days=2 * 366)
         while self.status(day + ONE_DAY) in statuses:
             day += ONE_DAY
-            if day > far:
+            if day > self.nothing_new_from:
                 return None
         return day
 

@@ -164,38 +164,41 @@ def spans(draw: st.DrawFn, kinds: tuple[Kind, ...]) -> Assignment:
     return Assignment(kind, start, end, recorded_at, category=category)
 
 
-def _deaths() -> st.SearchStrategy[list[Assignment]]:
-    """Return records of death, most often none; some void, some corrected."""
-    record = st.builds(
-        lambda died_on, void, recorded_on: Assignment(
-            Kind.DECEASED, died_on, died_on if void else None, noon(recorded_on), "justice"
-        ),
-        days(),
-        st.booleans(),
-        days(),
-    )
-    few = st.lists(record, min_size=1, max_size=3)
-    return st.integers(0, 7).flatmap(lambda chance: few if chance == 7 else st.just([]))
+@st.composite
+def deaths(draw: st.DrawFn, others: list[Assignment]) -> list[Assignment]:
+    """One to three records of death, often on the eve of a day on which cover begins or ends."""
+    edges = [other.assigned_on for other in others]
+    edges += [other.removed_on for other in others if other.removed_on]
+    eves = st.sampled_from([edge - DAY for edge in edges]) if edges else st.nothing()
+    last_days = _MONTHS.map(lambda month: month - DAY)
+    records: list[Assignment] = []
+    for _ in range(draw(st.sampled_from([1, 1, 1, 2, 3]))):
+        died_on = draw(st.one_of(eves, last_days, days()))
+        voided_on = draw(st.sampled_from([None, None, None, died_on]))
+        recorded_at = noon(draw(st.one_of(st.just(died_on), days())))
+        records.append(Assignment(Kind.DECEASED, died_on, voided_on, recorded_at, "justice"))
+    return records
 
 
 SPAN_KINDS = (Kind.STATE_PAID, Kind.STATE_PAID, Kind.EXEMPT, Kind.ON_VISIT, Kind.NONE)
-
-
 Block = st.SearchStrategy[list[Payment]]
 
 
 @st.composite
-def lives(draw: st.DrawFn, main: Block | None = None) -> Facts:
+def lives(draw: st.DrawFn, main: Block | None = None, *, dies: bool = False) -> Facts:
     """All facts about one person, in the order in which they were recorded.
 
-    `main` is what the life is chiefly about; without it, anything or nothing.
+    `main` is what the life is chiefly about; without it, anything or nothing. Who `dies` has a
+    record of death for certain, others now and then.
     """
     anything = st.one_of(runs(), runs(), long_runs(), prepaid_years())
     few = st.integers(0, 3).map(lambda chance: max(0, chance - 1))  # none, none, one, two
     blocks = [] if main is None else [draw(main)]
     blocks += [draw(anything) for _ in range(draw(st.integers(0, 3) if main is None else few))]
     payments = [payment for block in blocks for payment in block]
-    assignments = [draw(spans(SPAN_KINDS)) for _ in range(draw(few))] + draw(_deaths())
+    assignments = [draw(spans(SPAN_KINDS)) for _ in range(draw(few))]
+    if dies or draw(st.integers(0, 9)) == 9:
+        assignments += draw(deaths(assignments))
     return Facts(
         payments=tuple(payments),
         reversals=tuple(draw(reversals(payments))),

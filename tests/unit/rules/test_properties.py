@@ -108,6 +108,27 @@ def test_grounds_stand_in_the_order_of_the_rules(facts: Facts, day: date) -> Non
     assert not {rules.Ground.EXEMPT, rules.Ground.STATE_PAID}.intersection(rules.redact(grounds))
 
 
+@given(strategies.lives(), strategies.days())
+def test_exempt_and_state_paid_look_alike_to_a_clinic(facts: Facts, day: date) -> None:
+    """Were every exempt span state-paid, nothing that a clinic sees would be different."""
+    state_paid = tuple(
+        replace(assignment, kind=Kind.STATE_PAID) if assignment.kind is Kind.EXEMPT else assignment
+        for assignment in facts.assignments
+    )
+    seen, other = (
+        replace(
+            decision,
+            grounds=rules.redact(decision.grounds),
+            rule=rules.redact_rule(decision.rule),
+        )
+        for decision in (
+            decide(ledger_of(facts), day),
+            decide(ledger_of(replace(facts, assignments=state_paid)), day),
+        )
+    )
+    assert seen == other
+
+
 @given(strategies.lives(strategies.runs()), strategies.days())
 def test_paying_the_blocking_months_restores_cover(facts: Facts, day: date) -> None:
     """All of them are enough, and all but the last are not."""
