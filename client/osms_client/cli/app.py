@@ -5,6 +5,7 @@ from typing import Any
 
 import typer
 
+from osms_client.cli import books, files, people
 from osms_client.cli.main import EXIT_USAGE, install_hint
 
 COMMANDS_GROUP = "osms.commands"
@@ -22,6 +23,8 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,  # tracebacks with local variables would show IINs
     )
+    for module in (people, files, books):
+        module.register(app)
     for entry in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
         try:
             entry.load()(app)

@@ -1,4 +1,5 @@
-"""Loaders of files: registers (MT-102, CSV, Parquet), reject files, category feeds (CSV, Parquet).
+"""Loaders of files: registers (MT-102, CSV, Parquet), reject and reversal
+files, category feeds (CSV, Parquet).
 
 Parquet needs the files extra.
 """
@@ -15,6 +16,12 @@ from osms_client.loaders.mt102 import Mt102File
 from osms_client.loaders.register_table import REGISTER_COLUMNS, RegisterTable
 from osms_client.loaders.rejects import REJECT_COLUMNS, RejectFile, read_resolutions
 from osms_client.loaders.report import LoadProgress, LoadReport
+from osms_client.loaders.reversals import (
+    REVERSAL_COLUMNS,
+    ReversalReport,
+    read_reversals,
+    reverse_file,
+)
 from osms_client.loaders.sync import SyncProgress, sync_file
 from osms_client.loaders.tables import CsvTable, ParquetTable, open_table
 
@@ -23,6 +30,7 @@ __all__ = [
     "DEFAULT_SOURCE",
     "REGISTER_COLUMNS",
     "REJECT_COLUMNS",
+    "REVERSAL_COLUMNS",
     "CategoryFile",
     "CsvTable",
     "FileError",
@@ -33,11 +41,14 @@ __all__ = [
     "ParquetTable",
     "RegisterTable",
     "RejectFile",
+    "ReversalReport",
     "SyncProgress",
     "kind_of",
     "load",
     "open_table",
     "read_category_file",
     "read_resolutions",
+    "read_reversals",
+    "reverse_file",
     "sync_file",
 ]

@@ -100,12 +100,12 @@ def test_patronymic_may_be_missing(tmp_path: Path, patronymic: str) -> None:
     assert _first(tmp_path, File(people=(Person(patronymic=patronymic),))).patronymic == patronymic
 
 
-@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("encoding", ["utf-8", "cp1251", "cp866"])
+@pytest.mark.parametrize(
+    ("encoding", "bom"),
+    [("utf-8", b""), ("utf-8", b"\xef\xbb\xbf"), ("cp1251", b""), ("cp866", b"")],
+)
 def test_encoding_is_recognised(tmp_path: Path, encoding: str, bom: bytes) -> None:
     """UTF-8 with or without a byte order mark, CP1251 and CP866 give the same names."""
-    if bom and encoding != "utf-8":
-        pytest.skip("only UTF-8 has the mark")
     payer = "ТОО РОМАШКА" if encoding == "cp866" else "ТОО «РОМАШКА»"
     mixed = Person(surname="Ёлкина-Петрова", given_name="пропорп", patronymic="РОМАНОВНА")
     head = "НАО ФСМС"

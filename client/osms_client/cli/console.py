@@ -1,0 +1,96 @@
+"""How commands print, and what they say and return when there is no answer."""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from osms_client.blocking import Gateway
+from osms_client.cli.main import EXIT_USAGE, install_hint
+from osms_client.errors import OsmsError, RefusedError
+
+DEFAULT_TARGET = "127.0.0.1:50051"
+EXIT_INCOMPLETE = 1
+_PLAIN_WIDTH = 160
+"""Columns of a table that goes to a file or a pipe."""
+
+Target = Annotated[
+    str, typer.Option("--target", envvar="OSMS_TARGET", help="Where the gateway is: host:port.")
+]
+
+
+def out() -> Console:
+    """Return the console of results, as wide as the terminal, or wide enough for a file."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+def err() -> Console:
+    """Return the console of progress and trouble."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def gateway_at(target: str, *, exit_if_refused: int = EXIT_USAGE) -> Iterator[Gateway]:
+    """Open the gateway; an error ends the command with a sentence instead of a traceback."""
+    try:
+        with Gateway(target) as gateway:
+            yield gateway
+    except OsmsError as error:
+        explain(error)
+        refused = isinstance(error, RefusedError)
+        raise typer.Exit(exit_if_refused if refused else EXIT_USAGE) from None
+    except ModuleNotFoundError as missing:
+        if missing.name != "polars":
+            raise
+        err().print(install_hint("osms with Parquet files", "files", missing), markup=False)
+        raise typer.Exit(EXIT_USAGE) from None
+    except ValueError as error:  # a target that is not on this machine
+        err().print(f"osms: {error}", markup=False)
+        raise typer.Exit(EXIT_USAGE) from None
+
+
+def explain(error: OsmsError) -> None:
+    """Say what went wrong."""
+    console = err()
+    console.print(f"osms: {error}", markup=False)
+    if error.reason:
+        facts = "".join(f" {key}={value}" for key, value in sorted(error.metadata.items()))
+        console.print(f"osms: reason {error.reason}{facts}", markup=False)
+    for violation in error.field_violations:
+        console.print(f"osms: {violation.field}: {violation.description}", markup=False)
+    if error.retry_after_s is not None:
+        console.print(f"osms: try again in {error.retry_after_s:g} s", markup=False)
+
+
+def print_json(value: Any) -> None:
+    """Print a result of the SDK as JSON: dates and instants in ISO 8601, money in tiyn."""
+    print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, StrEnum):
+        return value.value
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def money(tiyn: int) -> str:
+    """Return an amount in tenge for people.
+
+    >>> money(425_000), money(-1_234_567_805)
+    ('4 250,00', '-12 345 678,05')
+    """
+    tenge, rest = divmod(abs(tiyn), 100)
+    sign = "-" if tiyn < 0 else ""
+    return f"{sign}{tenge:,}".replace(",", " ") + f",{rest:02}"
