@@ -1,0 +1,99 @@
+"""Stub: a bill is checked again, months after the care was given.
+
+    python -m osms_client.stubs.billing_recheck 127.0.0.1:50051 900101390002 2025-07-01 2025-07-02
+
+Two dates matter: the day of care, and the day on which the hospital asked. Late payments and
+reversals change what is known of a past day; a hospital that trusted the answer of then can show
+what it was told.
+"""
+
+import argparse
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from osms_client import AsyncGateway, Eligibility, Language, Purpose
+
+
+@dataclass(frozen=True)
+class Recheck:
+    """One day of care, as it looked then and as it looks now."""
+
+    then: Eligibility
+    """What the gateway said, or would have said, at that time."""
+
+    now: Eligibility
+    """What it says now about the same day of care."""
+
+    changed: bool
+    """Whether the package that pays is another one."""
+
+    reason: str
+    """Why it looks as it does now: the rule that decides, with its place in the law."""
+
+
+async def run(
+    gateway: AsyncGateway,
+    iin: str,
+    service_date: date,
+    asked_at: datetime | date,
+    *,
+    case_reference: str = "",
+    language: Language = Language.KK,
+) -> Recheck:
+    """Ask about a past day twice: with the knowledge of then, and with that of now.
+
+    ``asked_at`` is an aware instant, or a day, which means its end. Nothing is caught here: a
+    recheck runs at night and is simply run again.
+    """
+    then = await gateway.lookup(
+        iin,
+        purpose=Purpose.BILLING,
+        service_date=service_date,
+        known=asked_at,
+        case_reference=case_reference,
+        language=language,
+    )
+    explanation = await gateway.explain(
+        iin,
+        purpose=Purpose.BILLING,
+        service_date=service_date,
+        case_reference=case_reference,
+        language=language,
+    )
+    now = explanation.eligibility
+    rule = explanation.rule
+    return Recheck(
+        then=then,
+        now=now,
+        changed=then.funding_source is not now.funding_source,
+        reason=f"{rule.text} ({rule.legal_reference})" if rule.legal_reference else rule.text,
+    )
+
+
+async def main() -> None:
+    """Check one bill and print both answers."""
+    parser = argparse.ArgumentParser(description="Check a bill again.")
+    parser.add_argument("target")
+    parser.add_argument("iin")
+    parser.add_argument("service_date", type=date.fromisoformat)
+    parser.add_argument("asked_on", type=date.fromisoformat)
+    parser.add_argument("--language", type=Language, default=Language.KK, choices=list(Language))
+    arguments = parser.parse_args()
+    async with AsyncGateway(arguments.target) as gateway:
+        recheck = await run(
+            gateway,
+            arguments.iin,
+            arguments.service_date,
+            arguments.asked_on,
+            language=arguments.language,
+        )
+    for label, answer in (("then", recheck.then), ("now", recheck.now)):
+        print(f"{label}: {answer.status}, {answer.funding_source} [{answer.decision_id}]")
+        print(f"  {answer.text}")
+    print("CHANGED" if recheck.changed else "the same")
+    print(recheck.reason)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

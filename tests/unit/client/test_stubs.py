@@ -1,0 +1,295 @@
+"""The stub programs of medical information systems, against a gateway that answers as told."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from osms.v1 import consumer_service_pb2 as pb
+from osms.v1 import core_pb2, error_reason_pb2
+from osms_client import AsyncGateway, FundingSource, Ground, Language, NextStepCode, Status
+from osms_client.stubs import (
+    billing_recheck,
+    hospital_admission,
+    hospitalisation_portal,
+    polyclinic_roster_check,
+    reception_desk,
+    self_service,
+)
+from osms_client.stubs.words import OTHER_PERSON, UNANSWERED, WRONG_NUMBER
+
+from tests.unit.client.fake import IIN, OTHER_IIN, FakeGateway, abort, eligibility
+
+NOT_INSURED = core_pb2.ELIGIBILITY_STATUS_NOT_INSURED
+
+
+def _run(fake: FakeGateway, use: Callable[[AsyncGateway], Any]) -> Any:
+    async def run() -> Any:
+        async with AsyncGateway(fake.target) as gateway:
+            return await use(gateway)
+
+    return asyncio.run(run())
+
+
+def _uninsured(iin: str = IIN, day: str = "2025-10-01") -> core_pb2.Eligibility:
+    answer = eligibility(iin, text="Not insured.")
+    answer.service_date = day
+    answer.status = NOT_INSURED
+    answer.funding_source = core_pb2.FUNDING_SOURCE_GOBMP
+    answer.identity_match = core_pb2.IDENTITY_MATCH_UNSPECIFIED
+    answer.covered_through = answer.valid_through = ""
+    del answer.grounds[:]
+    answer.grounds.append(core_pb2.GROUND_ARREARS)
+    answer.blocking_months.append("2025-07")
+    answer.restore_amount_tiyn = 425_000
+    answer.next_step.code = core_pb2.NEXT_STEP_CODE_PAY_ARREARS
+    answer.next_step.text = "Pay."
+    return answer
+
+
+def _answers(fake: FakeGateway, answer: core_pb2.Eligibility) -> None:
+    fake.answers("LookupConsumer", pb.LookupConsumerResponse(eligibility=answer))
+
+
+def _away(fake: FakeGateway) -> None:
+    for method in ("LookupConsumer", "ExplainConsumer"):
+        fake.on(
+            method,
+            lambda request, context: abort(
+                context, grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", retry_after_s=1
+            ),
+        )
+
+
+def _mistyped(fake: FakeGateway) -> None:
+    fake.on(
+        "LookupConsumer",
+        lambda request, context: abort(
+            context, grpc.StatusCode.INVALID_ARGUMENT, "IIN_INVALID", metadata={"field": "iin"}
+        ),
+    )
+
+
+def test_desk_shows_the_answer(fake: FakeGateway) -> None:
+    """The desk reads the gateway's own sentence and keeps the answer."""
+    _answers(fake, _uninsured())
+    visit = _run(fake, lambda gateway: reception_desk.run(gateway, IIN, language=Language.RU))
+    assert visit.message == "Not insured. Pay."
+    assert visit.eligibility.status is Status.NOT_INSURED
+    assert fake.asked[0].purpose == core_pb2.PURPOSE_RECEPTION
+    assert fake.asked[0].language == core_pb2.LANGUAGE_RU
+
+
+def test_desk_endings_never_look_alike(fake: FakeGateway) -> None:
+    """No answer, an impossible number and another person's number are three things."""
+    _away(fake)
+    away = _run(fake, lambda gateway: reception_desk.run(gateway, IIN))
+    _mistyped(fake)
+    mistyped = _run(fake, lambda gateway: reception_desk.run(gateway, "12"))
+    other = eligibility()
+    other.identity_match = core_pb2.IDENTITY_MATCH_MISMATCH
+    _answers(fake, other)
+    mismatch = _run(fake, lambda gateway: reception_desk.run(gateway, IIN, surname="Иванова"))
+    kk = Language.KK
+    assert (away.message, away.eligibility, away.ask_again) == (UNANSWERED[kk], None, True)
+    assert (mistyped.message, mistyped.ask_again) == (WRONG_NUMBER[kk], False)
+    assert mismatch.message == OTHER_PERSON[kk]
+
+
+@pytest.mark.parametrize("trouble", [_away, _mistyped])
+@pytest.mark.parametrize("emergency", [True, False])
+def test_admission_is_never_blocked(
+    fake: FakeGateway, trouble: Callable[[FakeGateway], None], emergency: bool
+) -> None:
+    """A patient is admitted whatever happens; without an answer nobody is called uninsured."""
+    trouble(fake)
+    admission = _run(
+        fake, lambda gateway: hospital_admission.run(gateway, IIN, emergency=emergency)
+    )
+    assert admission.admitted
+    assert admission.ask_again
+    assert admission.status is None
+    assert admission.funding_source is (FundingSource.GOBMP if emergency else None)
+
+
+def test_emergency_is_paid_by_gobmp(fake: FakeGateway) -> None:
+    """Emergency care is GOBMP for the insured too; other admissions follow the answer."""
+    _answers(fake, eligibility())
+    emergency = _run(fake, lambda gateway: hospital_admission.run(gateway, IIN, emergency=True))
+    direct = _run(fake, lambda gateway: hospital_admission.run(gateway, IIN, emergency=False))
+    assert emergency.funding_source is FundingSource.GOBMP
+    assert direct.funding_source is FundingSource.OSMS_AND_GOBMP
+    assert direct.decision_id == "d-1"
+
+
+def test_portal_warns_when_cover_lapses_before_the_bed(fake: FakeGateway) -> None:
+    """Insured today but not on the planned day: the portal says until when, and what to do."""
+
+    def by_day(request: Any, context: grpc.ServicerContext) -> Any:
+        answer = _uninsured(day=request.service_date) if request.service_date else eligibility()
+        return pb.LookupConsumerResponse(eligibility=answer)
+
+    fake.on("LookupConsumer", by_day)
+    planned = _run(
+        fake,
+        lambda gateway: hospitalisation_portal.run(
+            gateway, IIN, date(2025, 10, 1), language=Language.EN
+        ),
+    )
+    assert planned.covered is False
+    assert planned.warnings[0] == (
+        "Cover lasts through 2025-09-30, but the admission is planned for 2025-10-01."
+    )
+    assert planned.warnings[1:] == ("Not insured.", "Pay.", "2025-07")
+
+
+def test_portal_without_an_answer_says_nothing_of_cover(fake: FakeGateway) -> None:
+    """An outage is neither covered nor uncovered."""
+    _away(fake)
+    planned = _run(
+        fake, lambda gateway: hospitalisation_portal.run(gateway, IIN, date(2025, 10, 1))
+    )
+    assert (planned.covered, planned.on_the_day) == (None, None)
+    assert planned.warnings == (UNANSWERED[Language.KK],)
+
+
+def test_bill_is_seen_with_both_knowledges(fake: FakeGateway) -> None:
+    """A recheck holds what was said then and what is said now."""
+    _answers(fake, _uninsured())
+    response = pb.ExplainConsumerResponse(eligibility=eligibility())
+    response.rule.text, response.rule.legal_reference = "Paid late.", "article 5"
+    fake.answers("ExplainConsumer", response)
+    asked_at = datetime(2025, 11, 9, 18, tzinfo=UTC)
+    recheck = _run(
+        fake,
+        lambda gateway: billing_recheck.run(gateway, IIN, date(2025, 7, 1), asked_at),
+    )
+    assert recheck.changed
+    assert (recheck.then.status, recheck.now.status) == (Status.NOT_INSURED, Status.INSURED)
+    assert recheck.reason == "Paid late. (article 5)"
+    assert fake.asked[0].known.at.ToDatetime(tzinfo=UTC) == asked_at
+    assert not fake.asked[1].HasField("known")
+
+
+def test_roster_is_counted(fake: FakeGateway) -> None:
+    """A roster's people fall into insured, lapsing, uninsured by ground, unknown and mistyped."""
+
+    def answer(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        for request in requests:
+            response = pb.StreamLookupConsumersResponse()
+            response.context.revision = 31
+            for item in request.items:
+                result = response.results.add()
+                if item.iin == "12":
+                    result.error.reason = error_reason_pb2.ERROR_REASON_IIN_INVALID
+                elif item.iin == OTHER_IIN:
+                    result.eligibility.CopyFrom(_uninsured(item.iin))
+                elif item.iin == "0":
+                    unknown = _uninsured(item.iin)
+                    unknown.status = core_pb2.ELIGIBILITY_STATUS_UNKNOWN_CONSUMER
+                    del unknown.grounds[:]
+                    result.eligibility.CopyFrom(unknown)
+                else:
+                    insured = eligibility(item.iin)
+                    insured.covered_through = "2025-08-31" if item.iin == IIN else "2026-01-31"
+                    result.eligibility.CopyFrom(insured)
+            yield response
+
+    fake.on("StreamLookupConsumers", answer)
+    iins = [IIN, OTHER_IIN, "12", "0", "900101390307"]
+    check = _run(fake, lambda gateway: polyclinic_roster_check.run(gateway, iins))
+    assert (check.insured, check.on_visit, check.revision) == (2, 0, 31)
+    assert check.uninsured == {Ground.ARREARS: 1}
+    assert check.lapsing == [(IIN, date(2025, 8, 31))]
+    assert (check.unknown, check.mistyped) == (["0"], ["12"])
+
+
+@pytest.mark.parametrize("text", ["name,iin\nA,1\nB,2\n", "1\n2", "\ufeffiin\n1\n\n2\n"])
+def test_roster_file_has_a_column_or_a_list(tmp_path: Path, text: str) -> None:
+    """A roster is a CSV with a column iin, or just one number a line."""
+    path = tmp_path / "roster.csv"
+    path.write_text(text, encoding="utf-8")
+    assert list(polyclinic_roster_check.read_iins(path)) == ["1", "2"]
+
+
+def test_citizen_reads_what_why_and_what_to_do(fake: FakeGateway) -> None:
+    """The page names the missing months, the rule, and the step with its price."""
+    response = pb.ExplainConsumerResponse(eligibility=_uninsured())
+    response.rule.text, response.rule.legal_reference = "No rule holds.", "article 5"
+    for month, overdue in (("2025-07", True), ("2025-09", False)):
+        response.months.add(
+            month=month,
+            settlement=pb.MONTH_SETTLEMENT_UNSETTLED,
+            due_on="2025-08-25",
+            overdue=overdue,
+            in_window=True,
+        )
+    fake.answers("ExplainConsumer", response)
+    page = _run(fake, lambda gateway: self_service.run(gateway, IIN, language=Language.EN))
+    assert (page.status, page.headline) == (Status.NOT_INSURED, "Not insured.")
+    assert page.why == (
+        "No rule holds.",
+        "article 5",
+        "Months for which no contribution has arrived: 2025-07",
+    )
+    assert (page.what_to_do, page.next_step) == ("Pay.", NextStepCode.PAY_ARREARS)
+    assert page.amount_tiyn == 425_000
+    assert fake.asked[0].purpose == core_pb2.PURPOSE_SELF_SERVICE
+
+
+def test_citizen_is_told_of_an_outage(fake: FakeGateway) -> None:
+    """Without an answer the page has no status at all."""
+    _away(fake)
+    page = _run(fake, lambda gateway: self_service.run(gateway, IIN, language=Language.EN))
+    assert (page.status, page.next_step) == (None, None)
+    assert page.headline == UNANSWERED[Language.EN]
+
+
+_PROGRAMS = [
+    (reception_desk, [IIN], "Insured."),
+    (hospital_admission, [IIN, "--emergency"], "ADMITTED, paid by GOBMP"),
+    (hospitalisation_portal, [IIN, "2025-08-10"], "covered through: 2025-09-30"),
+    (billing_recheck, [IIN, "2025-08-10", "2025-08-10"], "the same"),
+    (polyclinic_roster_check, ["ROSTER"], "insured 1, care on a visit 0"),
+    (self_service, [IIN, "--language", "ru"], "Страхование пока действует по 2025-09-30"),
+]
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "expected"),
+    _PROGRAMS,
+    ids=[program[0].__name__.rpartition(".")[2] for program in _PROGRAMS],
+)
+def test_program_runs_by_itself(
+    fake: FakeGateway, tmp_path: Path, program: Any, arguments: list[str], expected: str
+) -> None:
+    """Each stub is a program of its own, with a target and a person on its command line."""
+
+    def stream(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+        for request in requests:
+            response = pb.StreamLookupConsumersResponse()
+            for item in request.items:
+                response.results.add().eligibility.CopyFrom(eligibility(item.iin))
+            yield response
+
+    _answers(fake, eligibility())
+    fake.answers("ExplainConsumer", pb.ExplainConsumerResponse(eligibility=eligibility()))
+    fake.on("StreamLookupConsumers", stream)
+    roster = tmp_path / "roster.csv"
+    roster.write_text(f"iin\n{IIN}\n", encoding="utf-8")
+    words = [str(roster) if word == "ROSTER" else word for word in arguments]
+    finished = subprocess.run(
+        [sys.executable, "-m", program.__name__, fake.target, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert expected in finished.stdout
