@@ -6,6 +6,7 @@
 import argparse
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from datetime import date, datetime
@@ -15,13 +16,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from osms_client import Language
+from osms_client.cli.people import explain_person
 from osms_client.testing import running_gateway
 from osms_seeds.dataset import TODAY, Summary, write_dataset
 from osms_seeds.demo.comparison import Comparison, compare_all
+from osms_seeds.demo.desks import Asked, Cast, ask_all
 from osms_seeds.demo.history import Loaded, load_history
 from osms_seeds.files.timeline import read
 
 DIFFERENCES_SHOWN = 20
+SERVE_ON = "127.0.0.1:50051"
+"""Where `make run` goes on serving."""
+CASES = ("gap_never_paid", "stopped_lately", "graduate")
+"""Archetypes whose month ledgers are shown."""
 
 console = Console()
 
@@ -37,7 +45,9 @@ def main() -> int:
     _show_summary(summary, time.perf_counter() - started)
     steps = list(read(files / "timeline.csv"))
     first: datetime = steps[0].instant
-    with running_gateway(clock=first, store=str(options.folder / "store.db")) as running:
+    store = str(options.folder / "store.db")
+    listen = ("--listen", SERVE_ON) if options.keep_serving else ()
+    with running_gateway(clock=first, store=store, arguments=listen) as running:
         console.rule(f"A gateway on {running.target}")
         with _progress() as progress:
             task = progress.add_task("loading", total=len(steps))
@@ -46,10 +56,20 @@ def main() -> int:
         console.rule("Every answer compared with how its person was made up")
         comparison = compare_all(running.target, files / "expected.csv", TODAY)
         _show_comparison(comparison)
+        console.rule("Each program of a medical system asks")
+        asked = ask_all(running.target, files / "expected.csv", TODAY)
+        _show_asked(asked)
+        _show_cases(running.target, Cast(files / "expected.csv", TODAY))
+        console.rule("Every ledger compared with its facts")
+        verified = subprocess.run(
+            [sys.executable, "-m", "osms_client.cli", "verify", "ledger", "--store", store],
+            check=False,
+        )
         console.print(f"\nAll of it took {time.perf_counter() - started:.0f} s.")
         if options.keep_serving:
             _keep_serving(running.target)
-    return 1 if comparison.differences else 0
+    wrong = [one for one in asked if one.answered != one.expected]
+    return 1 if comparison.differences or wrong or verified.returncode else 0
 
 
 def _options() -> argparse.Namespace:
@@ -93,13 +113,11 @@ def _show_loaded(loaded: Loaded) -> None:
         f"{report.committed:,} registers committed, {report.refused:,} refused;"
         f" {report.accepted.rows:,} rows are payments, {report.suspended.rows:,} in suspense."
     )
-    for name, outcomes in (
-        ("syncs", loaded.sync_outcomes),
-        ("reversals", loaded.reversal_outcomes),
-    ):
-        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-        console.print(f"{name}: {counts}")
-    console.print(f"{loaded.rejected_records:,} category records rejected")
+    syncs = ", ".join(f"{count:,} {name}" for name, count in loaded.sync_outcomes.items())
+    console.print(
+        f"Syncs: {syncs}, {loaded.rejected_records:,} records rejected."
+        f" Reversals: {loaded.reversals.reversed:,}, {loaded.reversals.failed:,} failed."
+    )
 
 
 def _show_comparison(comparison: Comparison) -> None:
@@ -124,6 +142,22 @@ def _show_comparison(comparison: Comparison) -> None:
             f" expected {expected.status}, got {difference.answered}"
             f" ({expected.archetype}: {expected.note})"
         )
+
+
+def _show_asked(asked: list[Asked]) -> None:
+    for one in asked:
+        right = one.answered == one.expected
+        answer = one.answered if right else f"[red]{one.answered}, expected {one.expected}[/red]"
+        console.print(f"[bold]{one.program}[/bold] ({one.about}): {answer}")
+        console.print(f"  {one.shown}", markup=False)
+
+
+def _show_cases(target: str, cast: Cast) -> None:
+    """Print the month ledgers of some people, as `osms explain` does."""
+    for archetype in CASES:
+        if row := cast.today.get(archetype):
+            console.rule(f"Explained: {archetype}, {row.note}")
+            explain_person(row.iin, language=Language.EN, target=target)
 
 
 def _keep_serving(target: str) -> None:

@@ -1,16 +1,13 @@
 """Loads a data set's files through gRPC, with the gateway's clock at the time of each."""
 
-import csv
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
-from itertools import groupby
 from pathlib import Path
 
-from osms_client import Gateway, PaymentKey, Reversal, ReversalLine
-from osms_client.loaders import LoadReport, load, sync_file
+from osms_client import Gateway
+from osms_client.loaders import LoadReport, ReversalReport, load, reverse_file, sync_file
 from osms_client.testing import RunningGateway
 from osms_seeds.files.timeline import Step, StepKind, read
 
@@ -25,7 +22,7 @@ class Loaded:
     registers: LoadReport = field(default_factory=LoadReport)
     rejected_records: int = 0
     sync_outcomes: Counter[str] = field(default_factory=Counter)
-    reversal_outcomes: Counter[str] = field(default_factory=Counter)
+    reversals: ReversalReport = field(default_factory=ReversalReport)
 
 
 def load_history(
@@ -53,41 +50,9 @@ def _load_step(gateway: Gateway, path: Path, kind: StepKind, loaded: Loaded) -> 
         loaded.rejected_records += result.rejected
         return result.records
     if kind is StepKind.REVERSALS:
-        count = 0
-        for reversal in reversals(path):
-            for outcome in gateway.reverse_payments(reversal).results:
-                loaded.reversal_outcomes[outcome.outcome] += 1
-                count += 1
-        return count
+        before = loaded.reversals.reversed
+        return reverse_file(gateway, path, report=loaded.reversals).reversed - before
     report = loaded.registers
     before = report.accepted.rows + report.suspended.rows
     load(gateway, [path], report=report)
     return report.accepted.rows + report.suspended.rows - before
-
-
-def reversals(path: Path) -> Iterator[Reversal]:
-    """Yield the reversals of a file, one for each reference."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        for (source, reference, day), lines in groupby(
-            rows, key=lambda row: (row["source"], row["reversal_reference"], row["reversed_on"])
-        ):
-            yield Reversal(
-                source=source,
-                reversal_reference=reference,
-                reversed_on=date.fromisoformat(day),
-                lines=tuple(
-                    ReversalLine(
-                        line_no=int(line["line_no"]),
-                        payment=PaymentKey(
-                            source=line["payment_source"],
-                            reference=line["payment_reference"],
-                            line_no=int(line["payment_line_no"]),
-                            iin=line["iin"],
-                        ),
-                        amount_tiyn=int(line["amount_tiyn"]),
-                        reason_code=line["reason_code"],
-                    )
-                    for line in lines
-                ),
-            )
