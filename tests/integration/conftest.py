@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from osms_client import Gateway
 from osms_client.testing import RunningGateway
-
 from tests.integration.gateways import prepare_store, serving
 from tests.integration.wire import Stubs, connected
 

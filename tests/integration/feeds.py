@@ -6,7 +6,6 @@ from typing import Any
 
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import core_pb2
-
 from tests.integration.wire import DEADLINE_S, Stubs
 
 AS_OF = "2026-01-14"

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
+
 from osms.v1.payment_service_pb2 import IngestRegistersRequest
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
-
 from tests.integration.wire import DEADLINE_S, Stubs
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
-
 from tests.integration.people import new_iin, new_reference
 from tests.integration.wire import DEADLINE_S, Stubs
 

@@ -2,10 +2,10 @@
 
 import grpc
 import pytest
+
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2
-
 from tests.integration import feeds, lookups
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Stubs, failure_of
@@ -289,7 +289,7 @@ def test_a_bad_record_protects_its_person_from_a_snapshot(stubs: Stubs) -> None:
 
 
 def test_a_snapshot_moves_the_sender_s_delta_number_on(stubs: Stubs) -> None:
-    """What it includes need not be sent: the next delta is one above, and older ones are known."""
+    """The next delta is one above what it includes; one that was only included is refused."""
     number = feeds.next_number(stubs, "science_higher_education")
     records = [feeds.record(new_iin(), category="student")]
     header = feeds.snapshot(
@@ -301,7 +301,9 @@ def test_a_snapshot_moves_the_sender_s_delta_number_on(stubs: Stubs) -> None:
     feeds.send(stubs, header, records)
     assert feeds.next_number(stubs, "science_higher_education") == number + 5
     included = feeds.delta(number + 2, [], sender="science_higher_education")
-    assert feeds.send(stubs, included, []).result.outcome == ALREADY_APPLIED
+    failure = failure_of(lambda: feeds.send(stubs, included, []))
+    assert failure.reason == "SEQUENCE_GAP"
+    assert failure.metadata["expected_delta_number"] == str(number + 5)
 
 
 def test_records_outside_the_scope_of_a_snapshot_are_rejected(stubs: Stubs) -> None:

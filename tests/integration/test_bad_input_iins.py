@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import grpc
 import pytest
+
 from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2, error_reason_pb2
 from osms.v1 import payment_service_pb2 as payment_pb
-
 from tests.integration import feeds, lookups, registers
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Stubs, failure_of

@@ -5,10 +5,10 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from osms_client.testing import RunningGateway
-
 from tests.integration import registers
 from tests.integration.people import new_iin, new_reference, wrong_check_digit
 from tests.integration.wire import Stubs, connected, failure_of

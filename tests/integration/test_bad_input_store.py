@@ -13,6 +13,7 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+
 from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2
@@ -22,7 +23,6 @@ from osms_client.testing import RunningGateway
 from osms_server import bootstrap
 from osms_server.settings import Settings
 from osms_storage.store import Store
-
 from tests.integration import feeds, lookups, registers
 from tests.integration.gateways import NOW
 from tests.integration.people import new_iin

@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
