@@ -9,5 +9,5 @@ _EVERYWHERE = settings(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("default", parent=_EVERYWHERE, max_examples=100)
-settings.register_profile("long", parent=_EVERYWHERE, max_examples=1_000)
+settings.register_profile("long", parent=_EVERYWHERE, max_examples=700)
 settings.load_profile("default")
