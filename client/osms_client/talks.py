@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from osms.v1 import category_service_pb2, consumer_service_pb2, payment_service_pb2
-
 from osms_client.categories import CategoryRecord, RejectedRecord, SyncHeader, SyncResult
 from osms_client.eligibility import LookupItem, LookupResult
 from osms_client.errors import InvalidAnswerError

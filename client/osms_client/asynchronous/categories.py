@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterable, Callable, Iterable
 
 from osms.v1 import category_service_pb2 as pb
-
 from osms_client.asynchronous.connection import Connection
 from osms_client.asynchronous.stream import chunks, converse
 from osms_client.categories import (

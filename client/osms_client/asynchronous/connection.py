@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc
 from grpc import aio
+
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
-
 from osms_client.channel import Credentials, Deadlines, channel_options
 from osms_client.paging import PageAnswer, PageQuestion
 from osms_client.wire.failures import error_from

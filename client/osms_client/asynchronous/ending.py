@@ -1,7 +1,7 @@
 """The status with which a server really ended a stream.
 
 When a server ends a stream while the client still writes, grpc.aio puts INTERNAL ("Internal error
-from Core") over the status that the server sent (upstream issue 36066, open in 1.76 and later).
+from Core") over the status that the server sent, a known defect of it in 1.76 and later releases.
 A refused delta would then look like a defect of the gateway. The status passes by the call's done
 callback each time it is set, so the server's own can be caught there.
 """

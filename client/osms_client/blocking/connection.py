@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import grpc
+
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
-
 from osms_client.channel import Credentials, Deadlines, channel_options
 from osms_client.paging import PageAnswer, PageQuestion
 from osms_client.wire.failures import error_from

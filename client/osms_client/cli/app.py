@@ -1,5 +1,6 @@
 """Puts the commands together: the client's own, and those that other packages register."""
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -15,8 +16,12 @@ _COMMANDS_OF_EXTRA = {"server": ("init", "serve", "verify")}
 """What to answer for when the extra is not installed."""
 
 
-def build() -> typer.Typer:
-    """Return the application with every command that is installed."""
+def build(words: Sequence[str]) -> typer.Typer:
+    """Return the application for a command line, with every command that it may mean.
+
+    Other packages are loaded only if its first word is no command of the client: a server takes a
+    second to import, and a check should not wait for it.
+    """
     app = typer.Typer(
         name="osms",
         help="OSMS eligibility gateway: who is insured on a day, and which package pays.",
@@ -25,6 +30,8 @@ def build() -> typer.Typer:
     )
     for module in (people, files, books):
         module.register(app)
+    if words and words[0] in {command.name for command in app.registered_commands}:
+        return app
     for entry in sorted(entry_points(group=COMMANDS_GROUP), key=lambda entry: entry.name):
         try:
             entry.load()(app)

@@ -4,10 +4,10 @@ from itertools import islice
 from typing import Annotated
 
 import typer
-from osms.values import ALMATY
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from osms.values import ALMATY
 from osms_client.categories import SourceFeed
 from osms_client.cli.console import DEFAULT_TARGET, Target, gateway_at, money, out, print_json
 from osms_client.remedies import SuspendedRow
@@ -16,8 +16,8 @@ from osms_client.vocabulary import FeedKind, LineIssue, SuspenseState
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(sources)
-    app.command()(suspense)
+    app.command(name="sources")(sources)
+    app.command(name="suspense")(suspense)
 
 
 def sources(

@@ -70,7 +70,7 @@ def load_files(
     Exit status: 0 everything is accepted, now or before; 1 something was refused or is suspended;
     2 usage, a file that cannot be read, or no answer from the gateway.
     """
-    report = LoadReport()
+    report, finished = LoadReport(), False
     try:
         with gateway_at(target) as gateway, progress_bar() as tell:
             load(
@@ -86,8 +86,9 @@ def load_files(
                     progress.bytes_total,
                 ),
             )
+        finished = True
     finally:
-        _print_load(out(), report, rejects)
+        _print_load(out(), report, rejects, finished=finished)
     if report.failures:
         raise typer.Exit(EXIT_USAGE)
     if not report.clean:
@@ -113,7 +114,9 @@ def resolve_files(files: Files, reason: Reason = "", target: Target = DEFAULT_TA
     load_files(files, reason=reason, target=target)
 
 
-def _print_load(console: Console, report: LoadReport, rejects: Path | None) -> None:
+def _print_load(
+    console: Console, report: LoadReport, rejects: Path | None, *, finished: bool
+) -> None:
     for failure in report.failures:
         err().print(f"osms: {failure}", markup=False)
     for refused in report.refusals[:_SHOWN_MAX]:
@@ -143,7 +146,10 @@ def _print_load(console: Console, report: LoadReport, rejects: Path | None) -> N
     if report.suspended.rows:
         where = str(rejects) if rejects else "load again with --rejects FILE to get them"
         console.print(f"suspended lines to correct: {where}", markup=False)
-    if report.clean and not report.changed:
+    before = report.already_committed + report.already_resolved
+    if not finished:
+        console.print("not finished: run the same load again, nothing is counted twice")
+    elif report.clean and before and not report.changed:
         console.print("nothing changed: all of it had been loaded before")
 
 

@@ -16,7 +16,7 @@ def main() -> None:
             raise
         print(install_hint("osms", _EXTRA, missing), file=sys.stderr)
         sys.exit(EXIT_USAGE)
-    build()()
+    build(sys.argv[1:])()
 
 
 def install_hint(command: str, extra: str, missing: ImportError) -> str:

@@ -5,12 +5,12 @@ from datetime import date
 from typing import Annotated
 
 import typer
-from osms.values import parse_date
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from osms.values import parse_date
 from osms_client.cli.console import DEFAULT_TARGET, Target, gateway_at, money, out, print_json
 from osms_client.cli.words import WORDS, Words
 from osms_client.eligibility import Eligibility, Explanation, LedgerMonth, MonthPayment
@@ -51,7 +51,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON: money in tiyn,
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command()(check)
+    app.command(name="check")(check)
     app.command(name="explain")(explain_person)
 
 

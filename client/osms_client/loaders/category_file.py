@@ -6,7 +6,6 @@ from datetime import date
 from pathlib import Path
 
 from osms.values import parse_date
-
 from osms_client.categories import CategoryRecord, SyncHeader, SyncScope
 from osms_client.loaders.cells import Columns
 from osms_client.loaders.errors import FileError

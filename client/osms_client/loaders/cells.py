@@ -1,12 +1,12 @@
 """Reading the cells of a row, with the place of what cannot be read."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 
 from osms.values import parse_date
-
 from osms_client.loaders.errors import FileError
 from osms_client.loaders.tables import Cells
 
@@ -31,9 +31,17 @@ class Columns:
         """Return a cell without the spaces around it."""
         return cells[self.index[name]].strip()
 
+    def reader(self, names: tuple[str, ...]) -> Callable[[Cells], list[str]]:
+        """Return what reads several cells at once, without the spaces around them."""
+        pick = itemgetter(*(self.index[name] for name in names))
+        return lambda cells: [cell.strip() for cell in pick(cells)]
+
     def integer(self, cells: Cells, name: str, line: int) -> int:
         """Return a whole number."""
-        text = self.text(cells, name)
+        return self.as_integer(self.text(cells, name), name, line)
+
+    def as_integer(self, text: str, name: str, line: int) -> int:
+        """Return the text of a cell as a whole number."""
         if not _INTEGER.fullmatch(text):
             raise FileError(self._path, f"a whole number in {name}", line=line)
         return int(text)

@@ -9,7 +9,7 @@ from typing import Self
 from osms_client.blocking import Gateway
 from osms_client.loaders.cells import Columns
 from osms_client.loaders.errors import FileError
-from osms_client.loaders.register_table import REGISTER_COLUMNS, payment_row
+from osms_client.loaders.register_table import REGISTER_COLUMNS, RowReader
 from osms_client.loaders.tables import Table
 from osms_client.registers import Payer, RegisterSummary
 from osms_client.remedies import Correction, Refund, Resolution, SuspendedRow
@@ -73,6 +73,7 @@ def _cells(register: RegisterSummary, line: SuspendedRow) -> list[str | int]:
 def read_resolutions(table: Table) -> Iterator[Resolution]:
     """Yield what to do with each line of a reject file; raises FileError at a broken line."""
     columns = Columns(table.path, table.columns, known=REJECT_COLUMNS)
+    row_reader = RowReader(columns)
     for line, cells in table.rows():
         source, reference = columns.text(cells, "source"), columns.text(cells, "reference")
         line_no = columns.integer(cells, "line_no", line)
@@ -80,7 +81,7 @@ def read_resolutions(table: Table) -> Iterator[Resolution]:
         if action == _REFUND:
             yield Refund(source=source, reference=reference, line_no=line_no)
         elif action in ("", _CORRECT):
-            row = payment_row(columns, cells, line)
+            row = row_reader.row(cells, line)
             yield Correction(source=source, reference=reference, line_no=line_no, row=row)
         else:
             raise FileError(table.path, f"{_CORRECT} or {_REFUND} in action", line=line)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import core_pb2
-
 from osms_client.categories import (
     Assignment,
     Category,

@@ -6,7 +6,6 @@ from datetime import date
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2, error_reason_pb2
-
 from osms_client.eligibility import (
     DecidingRule,
     Eligibility,

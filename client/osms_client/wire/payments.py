@@ -5,7 +5,6 @@ from datetime import date
 
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
-
 from osms_client.errors import InvalidAnswerError
 from osms_client.registers import (
     LineNotice,

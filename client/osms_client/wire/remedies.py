@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import date
 
 from osms.v1 import payment_service_pb2 as pb
-
 from osms_client.remedies import (
     Correction,
     Resolution,

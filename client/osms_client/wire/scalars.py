@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from osms.v1 import core_pb2
 from osms.values import parse_date
-
 from osms_client.eligibility import KnownAt
 from osms_client.errors import InvalidAnswerError
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+
 from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import parse_iin
-
 from tests.unit.client.fake import FakeGateway, abort
 
 Key = tuple[str, str]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.unit.client.books import Books
 from tests.unit.client.fake import FakeGateway, Sdk, serving
 
 
@@ -18,3 +19,11 @@ def fake() -> Iterator[FakeGateway]:
 def sdk(request: pytest.FixtureRequest, fake: FakeGateway) -> Sdk:
     """Either SDK gateway, pointed at the fake one."""
     return Sdk(request.param, fake.target)
+
+
+@pytest.fixture
+def books(fake: FakeGateway) -> Books:
+    """What the fake gateway has committed."""
+    books = Books()
+    books.keep(fake)
+    return books

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import polars
-from osms_client.loaders import CATEGORY_COLUMNS, REGISTER_COLUMNS
 
+from osms_client.loaders import CATEGORY_COLUMNS, REGISTER_COLUMNS
 from tests.unit.client.fake import IIN
 
 HEAD = {

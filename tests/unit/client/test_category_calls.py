@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import core_pb2
 from osms_client import (
@@ -25,7 +26,6 @@ from osms_client import (
     SyncScope,
 )
 from osms_client.talks import REJECTED_KEPT_MAX, SYNC_CHUNK_RECORDS
-
 from tests.unit.client.fake import IIN, FakeGateway, Sdk, abort
 
 AT = Timestamp(seconds=1_750_000_000)

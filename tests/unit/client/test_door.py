@@ -6,8 +6,9 @@ import sys
 from enum import StrEnum
 from typing import Any
 
-import osms_client
 import pytest
+
+import osms_client
 from osms.v1 import (
     category_service_pb2,
     consumer_service_pb2,

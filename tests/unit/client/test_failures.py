@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import error_reason_pb2
 from osms_client import (
@@ -31,7 +32,6 @@ from osms_client import (
     UnansweredError,
 )
 from osms_client.channel import channel_options
-
 from tests.unit.client.fake import IIN, FakeGateway, Sdk, abort, eligibility
 
 Code = grpc.StatusCode

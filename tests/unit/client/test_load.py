@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from osms_client import Gateway, RefusedError, RetryLaterError, RowTotals, SyncOutcome
 from osms_client.loaders import (
     REJECT_COLUMNS,
@@ -15,19 +16,10 @@ from osms_client.loaders import (
     load,
     sync_file,
 )
-
 from tests.unit.client.books import Books
 from tests.unit.client.fake import IIN, FakeGateway
 from tests.unit.client.mt102_writer import File, Person
 from tests.unit.client.tables import NOTE, RECORD, as_csv, feed_csv, rows, write_parquet
-
-
-@pytest.fixture
-def books(fake: FakeGateway) -> Books:
-    """What the fake gateway has committed."""
-    books = Books()
-    books.keep(fake)
-    return books
 
 
 def _load(fake: FakeGateway, *paths: Path, **keywords: Any) -> LoadReport:

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2, error_reason_pb2
 from osms_client import (
@@ -25,7 +26,6 @@ from osms_client import (
     Reason,
     Status,
 )
-
 from tests.unit.client.fake import IIN, OTHER_IIN, FakeGateway, Sdk, eligibility
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from osms_client import (
@@ -30,7 +31,6 @@ from osms_client import (
     SuspenseState,
 )
 from osms_client.wire import payments
-
 from tests.unit.client.fake import IIN, FakeGateway, Sdk, abort
 
 AT = Timestamp(seconds=1_750_000_000)

@@ -9,6 +9,7 @@ import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osms_client import Payer, PaymentRow, Register, RegisterTotals
 from osms_client.loaders import (
     REGISTER_COLUMNS,
@@ -19,7 +20,6 @@ from osms_client.loaders import (
     open_table,
 )
 from osms_client.loaders.tables import PARQUET_ROWS_AT_ONCE
-
 from tests.unit.client.mt102_writer import File
 from tests.unit.client.tables import HEAD, ROW, as_csv, feed_csv, rows, write_parquet
 

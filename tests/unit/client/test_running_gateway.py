@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from osms_client.testing import DEFAULT_CLOCK, RunningGateway
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2, error_reason_pb2
 from osms_client import AsyncGateway, FundingSource, Ground, Language, NextStepCode, Status
@@ -22,7 +23,6 @@ from osms_client.stubs import (
     self_service,
 )
 from osms_client.stubs.words import OTHER_PERSON, UNANSWERED, WRONG_NUMBER
-
 from tests.unit.client.fake import IIN, OTHER_IIN, FakeGateway, abort, eligibility
 
 NOT_INSURED = core_pb2.ELIGIBILITY_STATUS_NOT_INSURED
