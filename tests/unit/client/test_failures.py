@@ -223,12 +223,12 @@ def test_slow_caller_is_not_a_silent_gateway(fake: FakeGateway, sdk: Sdk) -> Non
             yield response
 
     def slowly() -> Iterator[str]:
-        for _ in range(2):
-            time.sleep(0.5)
-            yield IIN
+        yield IIN
+        time.sleep(1.2)
+        yield IIN
 
     fake.on("StreamLookupConsumers", echo)
-    sdk.deadlines = Deadlines(stream_silence_s=0.3)
+    sdk.deadlines = Deadlines(stream_silence_s=0.8)
     results = sdk.call("lookup_stream", slowly(), purpose=Purpose.ROSTER, chunk_items=1)
     assert len(results) == 2
 
