@@ -4,12 +4,16 @@ Shared by every side, so that a clinic's program, a loader and the gateway agree
 A month is the integer ``year * 12 + month - 1``, so that months can be counted and compared.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from operator import mul
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-ALMATY = ZoneInfo("Asia/Almaty")
+ALMATY: tzinfo
 """The one time zone of all calendar dates."""
+try:
+    ALMATY = ZoneInfo("Asia/Almaty")
+except ZoneInfoNotFoundError:  # a bare system; the server brings the data along
+    ALMATY = timezone(timedelta(hours=5))  # since 2024-03-01
 
 _WEIGHTS = ((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), (3, 4, 5, 6, 7, 8, 9, 10, 11, 1, 2))
 # Digits are summed as ASCII bytes; what eleven zeros would add is taken off again.

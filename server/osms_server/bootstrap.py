@@ -33,6 +33,7 @@ from osms_storage.migrations import check_schema
 from osms_storage.store import Store
 
 HEALTH_CHECK_EVERY_S = 1.0
+PING_INTERVAL_MIN_MS = 60_000
 
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 
@@ -84,6 +85,9 @@ async def running_gateway(
             options=[
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
+                # Idle clients may keep their connection open through a proxy.
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
                 # A second server on the same port must fail, not share it by accident.
                 ("grpc.so_reuseport", 0),
             ],

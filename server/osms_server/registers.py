@@ -1,5 +1,6 @@
 """Checks registers: the header, the control totals, and which rows can be payments."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -30,8 +31,10 @@ from osms_storage.records import (
 PERIODS_AHEAD_MAX = 24
 """A period may lie this many months after the month of receipt."""
 PAYER_NAME_MAX = 500
-AMOUNT_MAX_TIYN = 2**53
-"""The largest amount of a row or register: sums of a register stay far inside 64 bits."""
+AMOUNT_MAX_TIYN = 10**12
+"""The largest amount of a row, ten billion tenge: no sum of rows comes near 64 bits."""
+ROWS_AT_A_TIME = 1_000
+"""How many rows are checked before other calls get their turn."""
 _FIELD_SEPARATOR = "\x1f"
 _ROW_TEXTS = (
     ("document", REFERENCE_MAX),
@@ -63,7 +66,7 @@ class Checked:
     warnings: tuple[pb.LineNotice, ...]
 
 
-def check_register(
+async def check_register(
     header: pb.Register, rows: Sequence[pb.PaymentRow], law: Law, today: date
 ) -> Checked | Refusal:
     """Return a register ready to commit, or why it is refused."""
@@ -77,7 +80,9 @@ def check_register(
     accepted: list[PaymentLine] = []
     suspended: list[Suspension] = []
     digest = sha256(_canonical_header(header).encode())
-    for row in rows:
+    for position, row in enumerate(rows, 1):
+        if position % ROWS_AT_A_TIME == 0:
+            await asyncio.sleep(0)
         raw = _raw(row)
         digest.update(canonical_row(raw).encode())
         line = reader.read(raw)
@@ -91,7 +96,7 @@ def check_register(
             source_id=law.data.sources[header.source].id,
             reference=clean(header.reference),
             received_on=received_on,
-            payer=_payer(header.payer) if header.HasField("payer") else None,
+            payer=_payer(header.payer),
             purpose_code=clean(header.purpose_code),
             people=header.declared.people,
             documents=header.declared.documents,
@@ -153,7 +158,7 @@ def _rows_refusal(rows: Sequence[pb.PaymentRow]) -> Refusal | None:
         for field, most in _ROW_TEXTS:
             if len(getattr(row, field)) > most:
                 return _invalid(f"rows[{last}].{field}")
-        if row.HasField("payer") and _too_long(row.payer):
+        if _too_long(row.payer):
             return _invalid(f"rows[{last}].payer")
     return None
 
@@ -174,14 +179,14 @@ def _totals_refusal(header: pb.Register, rows: Sequence[pb.PaymentRow]) -> Refus
 
 
 def _canonical_header(header: pb.Register) -> str:
-    payer = header.payer if header.HasField("payer") else None
+    payer = _payer(header.payer)
     declared = header.declared
     return _FIELD_SEPARATOR.join(
         (
             header.source,
             clean(header.reference),
             header.received_on,
-            "0" if payer is None else f"1{clean(payer.bin)}{_FIELD_SEPARATOR}{clean(payer.name)}",
+            "0" if payer is None else f"1{payer.bin}{_FIELD_SEPARATOR}{payer.name}",
             clean(header.purpose_code),
             f"{declared.people},{declared.documents},{declared.amount_tiyn}",
         )
@@ -201,8 +206,10 @@ def _line_no(row: pb.PaymentRow) -> int:
     return row.line_no
 
 
-def _payer(payer: core_pb2.Payer) -> Payer:
-    return Payer(clean(payer.bin), clean(payer.name))
+def _payer(payer: core_pb2.Payer) -> Payer | None:
+    """Return a payer; one without BIN and name is none."""
+    found = Payer(clean(payer.bin), clean(payer.name))
+    return found if any(found) else None
 
 
 def _raw(row: pb.PaymentRow) -> RawLine:
@@ -217,7 +224,7 @@ def _raw(row: pb.PaymentRow) -> RawLine:
         clean(row.period),
         row.amount_tiyn,
         clean(row.purpose_code),
-        _payer(row.payer) if row.HasField("payer") else None,
+        _payer(row.payer),
     )
 
 

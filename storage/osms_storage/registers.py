@@ -46,6 +46,9 @@ from osms_storage.schema import (
 from osms_storage.sqlite import among, key_list
 from osms_storage.store import Unit
 
+LINES_AT_A_TIME = 5_000
+"""How many payments are prepared and written in one go."""
+
 _COMMITTED = (
     select(
         register,
@@ -179,11 +182,22 @@ async def write_payments(
     correction_id: int | None,
 ) -> None:
     """Write payments with their names, and bring the ledgers up to them."""
-    if not lines:
-        return
+    # By IIN: neighbouring keys share pages. In parts: other calls get their turn between them.
+    ordered = sorted(lines, key=_iin)
+    for start in range(0, len(ordered), LINES_AT_A_TIME):
+        part = ordered[start : start + LINES_AT_A_TIME]
+        await _write_part(connection, register_id, part, correction_id)
+        await _add_to_ledgers(connection, received_on, part, policy)
+
+
+async def _write_part(
+    connection: AsyncConnection,
+    register_id: int,
+    lines: Sequence[PaymentLine],
+    correction_id: int | None,
+) -> None:
     payments, names = [], []
-    # By IIN: neighbouring keys share pages.
-    for line in sorted(lines, key=_iin):
+    for line in lines:
         name_id = None
         if line.name:
             name, name_id = line.name, line.name.id
@@ -206,7 +220,6 @@ async def write_payments(
     await connection.exec_driver_sql(_INSERT_PAYMENT, payments)
     if names:
         await connection.exec_driver_sql(_INSERT_NAME, names)
-    await _add_to_ledgers(connection, received_on, lines, policy)
 
 
 def _iin(line: PaymentLine) -> int:

@@ -18,11 +18,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grpc
-from osms.v1 import consumer_service_pb2 as pb
-from osms.v1 import core_pb2
 from rich.console import Console
 from rich.table import Table
 
+from osms.v1 import consumer_service_pb2 as pb
+from osms.v1 import core_pb2
 from tests.benchmarks import control, data
 from tests.benchmarks.server import SERVICE
 
@@ -49,7 +49,7 @@ class Figure:
 async def _lookup_rate(
     channel: grpc.aio.Channel, path: str, requests: list[bytes], concurrency: int
 ) -> tuple[float, list[float]]:
-    call = channel.unary_unary(path)
+    call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
     times: list[float] = []
     position = iter(requests)
 
@@ -67,7 +67,8 @@ async def _lookup_rate(
 async def _stream(channel: grpc.aio.Channel, path: str, messages: Iterable[bytes]) -> float:
     """Send all messages on one stream, wait for all answers; return the seconds it took."""
     started = time.perf_counter()
-    async for _ in channel.stream_stream(path)(iter(messages)):
+    call: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
+    async for _ in call(iter(messages)):
         pass
     return time.perf_counter() - started
 
@@ -83,7 +84,9 @@ async def _lookups(channel: grpc.aio.Channel, people: list[str]) -> list[Figure]
     ]
     figures = []
     for concurrency in (1, 64):
-        rates, empty, times = [], [], []
+        rates: list[float] = []
+        empty: list[float] = []
+        times: list[float] = []
         for _ in range(TURNS):
             rate, _ = await _lookup_rate(channel, f"/{SERVICE}/Lookup", requests, concurrency)
             empty.append(rate)
@@ -158,11 +161,8 @@ async def _measure(address: str, store: Path, process: int) -> list[Figure]:
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         for number, period in enumerate(data.PERIODS):
             messages = [
-                message
+                data.message(f"S{number}-{start}", people[start : start + 5_000], period)
                 for start in range(0, len(people), 5_000)
-                for message in [
-                    _one_register(f"S{number}-{start}", people[start : start + 5_000], period)
-                ]
             ]
             await _stream(channel, "/osms.v1.PaymentService/IngestRegisters", messages)
         figures = await _lookups(channel, people)
@@ -171,13 +171,6 @@ async def _measure(address: str, store: Path, process: int) -> list[Figure]:
         figures.append(await _snapshots(channel, store, people))
     figures.append(Figure("rss_mib", "sqlite", round(_rss_mib(process), 1), "MiB", None, None))
     return figures
-
-
-def _one_register(reference: str, people: list[str], period: str) -> bytes:
-    from osms.v1 import payment_service_pb2
-
-    register = data.register(reference, people, period)
-    return payment_service_pb2.IngestRegistersRequest(register=register).SerializeToString()
 
 
 def _show(figures: list[Figure]) -> None:
@@ -206,7 +199,8 @@ def main() -> None:
         subprocess.run(
             [osms, "init", "--store", store, "--test-clock", clock], check=True, capture_output=True
         )
-        command = [sys.executable, "-m", "tests.benchmarks.server", store, clock, str(cores[0])]
+        arguments = [str(store), str(clock), str(cores[0])]
+        command = [sys.executable, "-m", "tests.benchmarks.server", *arguments]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout is not None
             address = server.stdout.readline().strip()

@@ -50,6 +50,12 @@ def register(reference: str, people: list[str], period: str) -> payment_service_
     )
 
 
+def message(reference: str, people: list[str], period: str) -> bytes:
+    """Return a serialized message of a whole register."""
+    part = register(reference, people, period)
+    return payment_service_pb2.IngestRegistersRequest(register=part).SerializeToString()
+
+
 def ingest_messages(
     prefix: str, people: list[str], rows_per_register: int, rows: int
 ) -> list[bytes]:
@@ -58,9 +64,7 @@ def ingest_messages(
     for number in range(max(1, rows // rows_per_register)):
         start = number * rows_per_register % max(1, len(people) - rows_per_register)
         some = people[start : start + rows_per_register]
-        part = register(f"{prefix}-{number}", some, PERIODS[number % len(PERIODS)])
-        request = payment_service_pb2.IngestRegistersRequest(register=part)
-        messages.append(request.SerializeToString())
+        messages.append(message(f"{prefix}-{number}", some, PERIODS[number % len(PERIODS)]))
     return messages
 
 

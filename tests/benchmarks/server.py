@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
 from osms_server.bootstrap import running_gateway

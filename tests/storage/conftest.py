@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from osms_storage.migrations import migrate
 from osms_storage.reference import apply_reference
 from osms_storage.store import Store
-
 from tests.storage.world import DOCUMENTS, MovableClock
 
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from osms_server import answers
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
@@ -12,7 +13,6 @@ from osms_storage.payments import reverse_payments
 from osms_storage.records import CategoryRecord, LineKey, ReversalLine, ReversalOutcome
 from osms_storage.store import Store
 from osms_storage.verification import verify_ledgers
-
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
     JUSTICE,

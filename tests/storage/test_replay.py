@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from osms_storage.ledgers import read_ledgers, replay_ledgers
 from osms_storage.payments import reverse_payments
 from osms_storage.records import (
@@ -23,7 +24,6 @@ from osms_storage.registers import commit_register
 from osms_storage.store import Store, newest_revision
 from osms_storage.suspense import resolve_suspense
 from osms_storage.verification import verify_ledgers
-
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
     JUSTICE,

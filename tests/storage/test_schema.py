@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, Table, UniqueConstraint
+from sqlalchemy.ext.asyncio import create_async_engine
+
 from osms_storage.errors import SchemaMismatchError
 from osms_storage.migrations import check_schema, migrate
 from osms_storage.schema import metadata
 from osms_storage.store import Store, store_url
-from sqlalchemy import Connection, Table, UniqueConstraint
-from sqlalchemy.ext.asyncio import create_async_engine
 
 WHOLE_BATCHES = {
     "revision",

@@ -312,12 +312,14 @@ class PaymentRow(_message.Message):
     period: _builtins.str
     """The month the payment is for, 2017-07 up to 24 months after receipt. Else: suspended."""
     amount_tiyn: _builtins.int
-    """At most 2^53 either way. Zero or less: suspended."""
+    """At most 10^12 (ten billion tenge) either way; more refuses the register. Zero or less: the row
+    is suspended.
+    """
     purpose_code: _builtins.str
     """KNP of this row. Empty: the register's. Not known: suspended."""
     @_builtins.property
     def payer(self) -> _core_pb2.Payer:
-        """Payer of this row. Unset: the register's."""
+        """Payer of this row. Unset, or without BIN and name: the register's."""
 
     def __init__(
         self,

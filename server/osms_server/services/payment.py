@@ -119,7 +119,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             return messages.refused(header, refusal)
         law = await self._laws.newest()
         today = almaty_date(self._store.clock())
-        checked = check_register(header, rows, law, today)
+        checked = await check_register(header, rows, law, today)
         if isinstance(checked, Refusal):
             return messages.refused(header, checked)
         outcome = await self._writer.commit(checked.register)

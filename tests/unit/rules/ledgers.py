@@ -3,7 +3,6 @@
 from datetime import date, datetime
 
 from osms_server import rules
-
 from tests.unit.rules.facts import Assignment, Facts, Kind
 from tests.unit.rules.naive import Answer
 

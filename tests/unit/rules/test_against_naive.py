@@ -4,8 +4,8 @@ from datetime import date, datetime
 
 from hypothesis import event, given
 from hypothesis import strategies as st
-from osms_server import rules
 
+from osms_server import rules
 from tests.unit.rules import ledgers, naive, strategies
 from tests.unit.rules.facts import Facts
 

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
-from osms_server import rules
 
+from osms_server import rules
 from tests.unit.rules import ledgers, strategies
 from tests.unit.rules.facts import Assignment, Facts, Kind, Payment, noon, shift
 from tests.unit.rules.strategies import DAY, FAR_FUTURE

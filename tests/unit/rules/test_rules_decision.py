@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+
 from osms_server.rules import (
     FIRST_MONTH,
     Decision,

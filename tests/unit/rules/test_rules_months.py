@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from osms_server.rules.months import (
     FIRST_MONTH,
     NEVER,

@@ -5,6 +5,7 @@ from importlib import resources
 from typing import Any, get_args
 
 import pytest
+
 from osms_server.rules import Ground, NextStep, Status, texts
 from osms_server.rules.outcomes import OUTCOMES
 

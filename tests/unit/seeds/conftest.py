@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from osms_seeds.dataset import Summary, write_dataset
 
 PEOPLE, SEED, TODAY = 3_000, 11, date(2026, 12, 31)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from osms.values import parse_iin
 from osms_seeds.cli import register
 from osms_seeds.dataset import EXPECTED_COLUMNS, FolderNotEmptyError, Summary, write_dataset
 from osms_seeds.files import timeline
-from typer.testing import CliRunner
 
 Dataset = tuple[Path, Summary]
 

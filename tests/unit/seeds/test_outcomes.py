@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+
 from osms.values import parse_month
 from osms_seeds.facts import Status
 from osms_seeds.outcomes import after_last_settled, insured_through, settled_through

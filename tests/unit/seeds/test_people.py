@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from itertools import islice, pairwise
 
 import pytest
+
 from osms.values import parse_iin
 from osms_seeds.archetypes import DECK
 from osms_seeds.archetypes.deck import PAYING, STATE_PAID, UNINSURED

@@ -4,6 +4,7 @@ import json
 from datetime import date
 
 import pytest
+
 from osms_seeds import reference
 
 KINDS = {"STATE_PAID", "EXEMPT", "ON_VISIT", "DECEASED", "NONE"}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars
 import pytest
+
 from osms_seeds.dataset import Summary
 from osms_seeds.facts import Name, Payer
 from osms_seeds.files import timeline
