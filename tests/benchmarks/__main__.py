@@ -106,7 +106,8 @@ async def _batches(channel: grpc.aio.Channel, people: list[str]) -> Figure:
         options=pb.LookupOptions(service_date="2026-12-31", purpose=core_pb2.PURPOSE_ROSTER),
         items=[pb.LookupItem(iin=iin) for iin in people[:1_000]],
     ).SerializeToString()
-    rates, empty = [], []
+    rates: list[float] = []
+    empty: list[float] = []
     for _ in range(TURNS):
         for path, into in (
             (f"/{SERVICE}/Batch", empty),

@@ -37,10 +37,16 @@ IIN = 900101390002
 
 async def record(store: Store, clock: MovableClock, facts: Facts) -> None:
     """Write the facts of one person in the order in which they were recorded."""
-    events: list[tuple[datetime, int, int, Payment | Reversal | Assignment]] = []
-    for kind, group in enumerate((facts.payments, facts.assignments, facts.reversals)):
-        for position, fact in enumerate(group):
-            events.append((fact.recorded_at, kind, position, fact))
+    groups: tuple[tuple[Payment | Reversal | Assignment, ...], ...] = (
+        facts.payments,
+        facts.assignments,
+        facts.reversals,
+    )
+    events = [
+        (fact.recorded_at, kind, position, fact)
+        for kind, group in enumerate(groups)
+        for position, fact in enumerate(group)
+    ]
     reversals = deltas = 0
     for recorded_at, _, position, fact in sorted(events, key=lambda event: event[:3]):
         clock.now = max(clock.now, recorded_at.astimezone(UTC))
