@@ -1,5 +1,6 @@
 """One gateway for each module, and connections to it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from osms_client import Gateway
 from osms_client.testing import RunningGateway
 from tests.integration.gateways import prepare_store, serving
 from tests.integration.wire import Stubs, connected
+
+NUMBERS = re.compile(r"900101[3-5]\d{5}")
+"""What every IIN of these tests looks like."""
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +28,7 @@ def gateway(
     """The gateway that all tests of a module share."""
     with serving(prepared_store, tmp_path_factory.mktemp("gateway")) as running:
         yield running
+        assert not NUMBERS.search(running.log()), "a person's number is in the log"
 
 
 @pytest.fixture(scope="module")

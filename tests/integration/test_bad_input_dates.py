@@ -210,3 +210,32 @@ def test_records_with_days_that_do_not_exist_are_rejected(stubs: Stubs) -> None:
         (category_pb.RECORD_ISSUE_ASSIGNED_ON, "assigned_on"),
     ]
     assert lookups.status_of(stubs, iin) == "INSURED"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "fields"),
+    [
+        ("2025-13", "2025-1", {"first_month", "last_month"}),
+        ("2025-02", "2025-01", {"last_month"}),
+        ("2017-06", "2017-07", {"first_month"}),
+        ("2017-07", "2027-07", {"last_month"}),
+    ],
+)
+def test_an_explanation_shows_months_that_can_be_shown(
+    stubs: Stubs, first: str, last: str, fields: set[str]
+) -> None:
+    """Months that are none, in the wrong order, before all contributions, or more than 120."""
+    request = consumer_pb.ExplainConsumerRequest(
+        iin=new_iin(), purpose=core_pb2.PURPOSE_BILLING, first_month=first, last_month=last
+    )
+    failure = failure_of(lambda: stubs.consumers.ExplainConsumer(request, timeout=DEADLINE_S))
+    assert failure.reason == "INVALID_REQUEST"
+    assert set(failure.violations) == fields
+
+
+def test_the_empty_store_can_be_asked(stubs: Stubs) -> None:
+    """Revision 0, and any day before the gateway was made: nobody was known then."""
+    for known in (core_pb2.KnowledgeTime(revision=0), core_pb2.KnowledgeTime(on="2001-01-01")):
+        answer = lookups.look_up(stubs, new_iin(), known=known)
+        assert answer.status == core_pb2.ELIGIBILITY_STATUS_UNKNOWN_CONSUMER
+        assert answer.revision == 0

@@ -275,6 +275,20 @@ def test_a_snapshot_older_than_the_last_is_refused(stubs: Stubs) -> None:
     }
 
 
+def test_a_snapshot_that_was_replaced_is_applied_anew(stubs: Stubs) -> None:
+    """Sent again after another of the same day, it is no repetition: the state is its own again."""
+    scope = ("labour", "childbirth_leave")
+    iins = [new_iin(), new_iin()]
+    both = [feeds.record(iin, source="labour", category="childbirth_leave") for iin in iins]
+    first = feeds.snapshot(both, scope)
+    assert feeds.send(stubs, first, both).result.outcome == APPLIED
+    one = feeds.send(stubs, feeds.snapshot(both[:1], scope), both[:1]).result
+    assert (one.outcome, one.closed) == (APPLIED, 1)
+    assert spans(stubs, iins[1]) == [("2020-03-01", feeds.AS_OF)]
+    assert feeds.send(stubs, first, both).result.outcome == APPLIED
+    assert spans(stubs, iins[1]) == [("2020-03-01", "")]
+
+
 def test_a_bad_record_protects_its_person_from_a_snapshot(stubs: Stubs) -> None:
     """Who is named by a rejected record is not closed; who is missing is."""
     scope = ("labour", "targeted_aid")

@@ -125,3 +125,11 @@ def test_records_with_wrong_numbers_are_rejected_and_the_rest_is_applied(stubs: 
         (number, category_pb.RECORD_ISSUE_IIN, "iin") for number in range(2, 2 + len(ALL))
     ]
     assert {lookups.status_of(stubs, iin) for iin in good} == {"INSURED"}
+
+
+@pytest.mark.parametrize("case", ["900101390002", "visit of 900101390002", "900101390002-3"])
+def test_a_case_is_not_named_after_a_person(stubs: Stubs, case: str) -> None:
+    """A case reference goes to logs and bills, so that it must not hold an IIN."""
+    failure = failure_of(lambda: lookups.look_up(stubs, new_iin(), case_reference=case))
+    assert failure.reason == "INVALID_REQUEST"
+    assert list(failure.violations) == ["case_reference"]
