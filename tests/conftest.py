@@ -1,6 +1,11 @@
-"""How long the property tests of all folders search."""
+"""What all folders share: how long property tests search, and a PostgreSQL server."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.postgres import Postgres, running_postgres
 
 _EVERYWHERE = settings(
     deadline=None,  # two cores shared with other work: a slow example is not a failure
@@ -11,3 +16,10 @@ _EVERYWHERE = settings(
 settings.register_profile("default", parent=_EVERYWHERE, max_examples=100)
 settings.register_profile("long", parent=_EVERYWHERE, max_examples=700)
 settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests."""
+    with running_postgres() as server:
+        yield server

@@ -26,9 +26,8 @@ from osms_server.interceptors import ErrorInterceptor
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
 from osms_server.settings import Settings
-from osms_storage.categories import discard_unfinished
 from osms_storage.clock import file_clock, system_clock
-from osms_storage.errors import StoreError
+from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
 from osms_storage.store import Store
 
@@ -77,8 +76,7 @@ async def running_gateway(
     if settings.test_clock and not _loopback(host):
         raise ValueError("A test clock is for loopback addresses only.")
     async with open_store(settings) as store:
-        await check_schema(store)
-        await discard_unfinished(store)
+        await _check_schema_if_reachable(store)
         stopping = asyncio.Event()
         server = grpc.aio.server(
             interceptors=[ErrorInterceptor(stopping)],
@@ -104,6 +102,19 @@ async def running_gateway(
             stopping.set()
             await health_servicer.enter_graceful_shutdown()
             await server.stop(settings.shutdown_grace_s)
+
+
+async def _check_schema_if_reachable(store: Store) -> None:
+    """Refuse a store of another schema, and a broken file.
+
+    A database that is away does not stop the start: health says NOT_SERVING until it is back.
+    """
+    try:
+        await check_schema(store)
+    except StoreUnavailableError:
+        if not store.remote:
+            raise
+        logs.logger(__name__).warning("store is away")
 
 
 def _listen(server: grpc.aio.Server, address: str) -> int:

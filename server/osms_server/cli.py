@@ -58,6 +58,18 @@ def init(store: StoreOption = None, test_clock: ClockOption = None) -> None:
     console.print("The store is ready." if changed else "The store was ready; nothing changed.")
 
 
+def migrate_command(
+    target: Annotated[
+        str, typer.Argument(help="A schema revision; 'head' is this release's, 'base' is none.")
+    ] = "head",
+    store: StoreOption = None,
+) -> None:
+    """Bring a store's schema up or down. Going down loses what the lower schema cannot hold."""
+    settings = _settings(store=store)
+    found = _run(migrate(settings.store, target))
+    console.print(f"The store has schema {found or 'none'}.")
+
+
 def serve_command(
     store: StoreOption = None,
     listen: Annotated[
@@ -102,5 +114,6 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 def register(app: typer.Typer) -> None:
     """Add the server's commands to `osms`."""
     app.command("init")(init)
+    app.command("migrate")(migrate_command)
     app.command("serve")(serve_command)
     app.add_typer(verify, name="verify")

@@ -7,13 +7,15 @@ counted (for the shrink guard), copied to the facts, and walked to bring the led
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osms_storage.clock import from_microseconds
+from osms_storage.clock import from_microseconds, system_clock, to_microseconds
+from osms_storage.engines import bulk_insert
+from osms_storage.errors import RunAbandonedError
 from osms_storage.ledgers import reproject_assignments
 from osms_storage.records import (
     CategoryRecord,
@@ -40,16 +42,12 @@ from osms_storage.store import Store, Unit
 LEDGER_PAGE_PEOPLE = 2_000
 """How many ledgers are brought up at a time."""
 
+ABANDONED_AFTER = timedelta(hours=1)
+"""A sync without a chunk for so long is forgotten."""
+
 RECEIVING, HELD, APPLIED, SUPERSEDED = "RECEIVING", "HELD", "APPLIED", "SUPERSEDED"
 
-_STAGE = (
-    "INSERT INTO staged_record (run_id, iin, source_id, category_id, assigned_on, removed_on,"
-    " removal_source_id, removal_reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (run_id, iin, source_id, category_id, assigned_on) DO UPDATE SET"
-    " removed_on = excluded.removed_on, removal_source_id = excluded.removal_source_id,"
-    " removal_reason = excluded.removal_reason"
-)
-_PROTECT = "INSERT INTO staged_protection (run_id, iin) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_RECORD_COLUMNS = ("run_id", *CategoryRecord._fields)
 
 # The last version of every assignment, restricted by {where} on assignment "v".
 _LATEST = """
@@ -148,6 +146,7 @@ FROM staged_change WHERE run_id = :run_id
 async def open_run(store: Store, header: SyncHeader) -> int:
     """Begin to receive a sync; return its run id."""
     async with store.writing("SYNC") as unit:
+        await _discard_abandoned(unit.connection)
         run_id = 1 + (await unit.connection.scalar(select(func.max(sync_run.c.id))) or 0)
         await unit.connection.execute(
             insert(sync_run),
@@ -158,6 +157,7 @@ async def open_run(store: Store, header: SyncHeader) -> int:
                 "state": RECEIVING,
                 "delta_number": header.delta_number,
                 "as_of": header.as_of.toordinal(),
+                "received_at": to_microseconds(system_clock()),
             },
         )
         if header.scope:
@@ -174,13 +174,29 @@ async def open_run(store: Store, header: SyncHeader) -> int:
 async def stage_records(
     store: Store, run_id: int, records: Sequence[CategoryRecord], protected: Iterable[int]
 ) -> None:
-    """Keep a chunk of a sync until it is committed; of two records of one key the last stays."""
+    """Keep a chunk of a sync until it is committed; of two records of one key the last stays.
+
+    Raises RunAbandonedError if the run was idle for so long that it was discarded.
+    """
     async with store.writing("SYNC") as unit:
-        if records:
-            await unit.connection.exec_driver_sql(_STAGE, [(run_id, *record) for record in records])
-        people = [(run_id, iin) for iin in protected]
-        if people:
-            await unit.connection.exec_driver_sql(_PROTECT, people)
+        touched = await unit.connection.execute(
+            update(sync_run)
+            .where(sync_run.c.id == run_id, sync_run.c.state == RECEIVING)
+            .values(received_at=to_microseconds(system_clock()))
+        )
+        if not touched.rowcount:
+            raise RunAbandonedError
+        # Of two records of one key the last one stays.
+        last = {record[:4]: (run_id, *record) for record in records}
+        await bulk_insert(
+            unit.connection,
+            staged_record,
+            _RECORD_COLUMNS,
+            list(last.values()),
+            update=_RECORD_COLUMNS[5:],
+        )
+        people = [(run_id, iin) for iin in dict.fromkeys(protected)]
+        await bulk_insert(unit.connection, staged_protection, ("run_id", "iin"), people, update=())
 
 
 async def discard_run(store: Store, run_id: int) -> None:
@@ -194,13 +210,15 @@ async def discard_in(unit: Unit, run_id: int) -> None:
     await _discard(unit.connection, [run_id])
 
 
-async def discard_unfinished(store: Store) -> None:
-    """Forget all syncs whose streams ended before their commit, as after a crash."""
-    async with store.writing("SYNC") as unit:
-        rows = await unit.connection.scalars(
-            select(sync_run.c.id).where(sync_run.c.state == RECEIVING)
+async def _discard_abandoned(connection: AsyncConnection) -> None:
+    """Forget syncs that nobody sends any more, as after a crash; another gateway may be sending."""
+    idle_since = to_microseconds(system_clock() - ABANDONED_AFTER)
+    rows = await connection.scalars(
+        select(sync_run.c.id).where(
+            sync_run.c.state == RECEIVING, sync_run.c.received_at < idle_since
         )
-        await _discard(unit.connection, list(rows))
+    )
+    await _discard(connection, list(rows))
 
 
 async def _discard(connection: AsyncConnection, run_ids: Sequence[int]) -> None:
@@ -326,8 +344,12 @@ async def apply_run(
     """Apply a staged sync in this unit, or hold it if the guard says so (None: no guard).
 
     ``counts`` are records received and rejected; ``unclosable`` parts of a scope are never closed.
+    Raises RunAbandonedError if the run was discarded meanwhile.
     """
     connection = unit.connection
+    state = await connection.scalar(select(sync_run.c.state).where(sync_run.c.id == run_id))
+    if state not in (RECEIVING, HELD):
+        raise RunAbandonedError
     records, rejected = counts
     values: dict[str, Any] = {
         "run_id": run_id,
@@ -336,7 +358,9 @@ async def apply_run(
     }
     await connection.execute(delete(staged_change).where(staged_change.c.run_id == run_id))
     changed = (
-        await connection.execute(text(_FIND_CHANGED), {**values, "is_delta": not header.snapshot})
+        await connection.execute(
+            text(_FIND_CHANGED), {**values, "is_delta": int(not header.snapshot)}
+        )
     ).rowcount
     shrink: tuple[ScopeShrink, ...] = ()
     if not header.snapshot:

@@ -3,6 +3,7 @@
 StoreError
 ├── StoreUnavailableError   ask again later
 ├── StoreFullError          make room, then ask again
+├── RunAbandonedError       send the sync again
 └── SchemaMismatchError     migrate the store, or run the matching release
 """
 
@@ -17,6 +18,10 @@ class StoreUnavailableError(StoreError):
 
 class StoreFullError(StoreError):
     """The store's disk is full."""
+
+
+class RunAbandonedError(StoreError):
+    """A sync was idle for so long that it was forgotten."""
 
 
 class SchemaMismatchError(StoreError):

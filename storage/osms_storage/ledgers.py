@@ -12,13 +12,13 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, func, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from osms_storage.engines import bulk_insert
+from osms_storage.keys import among
 from osms_storage.records import LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData
 from osms_storage.schema import assignment, batch, ledger, payment, register, reversal
-from osms_storage.sqlite import among, key_list
 
 FIRST_MONTH = 2017 * 12 + 6
 """The month of bit 0: contributions began in July 2017."""
@@ -181,7 +181,7 @@ _ROWS = select(
 
 async def read_ledgers(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, LedgerRow]:
     """Return the present ledgers of these people; who is not known is absent."""
-    rows = await connection.execute(_ROWS, {"keys": key_list(iins)})
+    rows = await connection.execute(_ROWS, {"keys": iins})
     return {row[0]: decode(row[1], row[2], row[3], row[4]) for row in rows}
 
 
@@ -232,7 +232,7 @@ async def read_payment_facts(
     connection: AsyncConnection, iins: Sequence[int], revision: int | None = None
 ) -> dict[int, list[PaymentFact]]:
     """Return the payments of these people known at a revision (None: all), net of reversals."""
-    keys = {"keys": key_list(iins)}
+    keys = {"keys": iins}
     accepted_by = func.coalesce(payment.c.correction_id, payment.c.register_id)
     rows = await connection.execute(_known(_PAYMENTS, accepted_by, revision), keys)
     reversals = await connection.execute(_known(_REVERSALS, reversal.c.batch_id, revision), keys)
@@ -251,7 +251,7 @@ async def read_assignment_facts(
 ) -> dict[int, list[AssignmentFact]]:
     """Return all versions of these people's assignments known at a revision (None: all)."""
     rows = await connection.execute(
-        _known(_ASSIGNMENTS, assignment.c.batch_id, revision), {"keys": key_list(iins)}
+        _known(_ASSIGNMENTS, assignment.c.batch_id, revision), {"keys": iins}
     )
     facts: dict[int, list[AssignmentFact]] = defaultdict(list)
     for iin, *fact in rows:
@@ -281,26 +281,18 @@ async def replay_ledgers(
 
 # --- writing -------------------------------------------------------------------------------------
 
-_INSERT = insert(ledger)
-WRITE_PAYMENTS = (
-    "INSERT INTO ledger (iin, paid, advance, spans) VALUES (?, ?, ?, x'')"
-    " ON CONFLICT (iin) DO UPDATE SET paid = excluded.paid, advance = excluded.advance"
-)
-WRITE_ASSIGNMENTS = _INSERT.on_conflict_do_update(
-    index_elements=["iin"],
-    set_={"spans": _INSERT.excluded.spans, "died_on": _INSERT.excluded.died_on},
-)
 
-
-def row_values(iin: int, row: LedgerRow) -> dict[str, object]:
-    """Return the columns of a ledger."""
-    return {
-        "iin": iin,
-        "paid": encode_paid(row.paid),
-        "advance": encode_advance(row.advance),
-        "spans": encode_spans(row.spans),
-        "died_on": row.died_on,
-    }
+async def write_payment_halves(
+    connection: AsyncConnection, halves: Sequence[tuple[int, bytes, bytes]]
+) -> None:
+    """Write (iin, paid, advance) of ledgers; spans stay as they are."""
+    await bulk_insert(
+        connection,
+        ledger,
+        ("iin", "paid", "advance", "spans"),
+        [(*half, b"") for half in halves],
+        update=("paid", "advance"),
+    )
 
 
 async def reproject_payments(
@@ -308,12 +300,11 @@ async def reproject_payments(
 ) -> None:
     """Write the payment half of these people's ledgers anew from the facts."""
     facts = await read_payment_facts(connection, iins)
-    rows = []
+    halves = []
     for iin, payments in facts.items():
         paid, advance = project_payments(payments, policy)
-        rows.append((iin, encode_paid(paid), encode_advance(advance)))
-    if rows:
-        await connection.exec_driver_sql(WRITE_PAYMENTS, rows)
+        halves.append((iin, encode_paid(paid), encode_advance(advance)))
+    await write_payment_halves(connection, halves)
 
 
 async def reproject_assignments(
@@ -324,6 +315,11 @@ async def reproject_assignments(
     for iin, versions in (await read_assignment_facts(connection, iins)).items():
         half = project_assignments(versions, data)
         if half is not None:
-            rows.append(row_values(iin, EMPTY._replace(spans=half[0], died_on=half[1])))
-    if rows:
-        await connection.execute(WRITE_ASSIGNMENTS, rows)
+            rows.append((iin, b"", b"", encode_spans(half[0]), half[1]))
+    await bulk_insert(
+        connection,
+        ledger,
+        ("iin", "paid", "advance", "spans", "died_on"),
+        rows,
+        update=("spans", "died_on"),
+    )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from osms_storage import sqlite
 from osms_storage.feeds import read_feeds
 from osms_storage.ledgers import decode
 from osms_storage.records import Feeds, LedgerRow
@@ -69,8 +68,7 @@ class Lookups:
                         future.set_result(answer)
 
     async def _read_group(self, iins: Sequence[int]) -> "_Answer":
-        with sqlite.translated():
-            revision, rows = await self._store.hot_read(iins)
+        revision, rows = await self._store.hot_read(iins)
         if revision != self._moment.revision:
             # What was delivered up to a revision never changes, so it may be read after the rows.
             async with self._store.reading() as connection:

@@ -8,6 +8,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds
+from osms_storage.keys import among
 from osms_storage.ledgers import CoverPolicy, reproject_payments
 from osms_storage.records import (
     Payer,
@@ -28,7 +29,6 @@ from osms_storage.schema import (
     reversal_line,
     revision,
 )
-from osms_storage.sqlite import among, key_list
 from osms_storage.store import Unit
 
 _row_payer = payer.alias("row_payer")
@@ -150,9 +150,7 @@ async def _reversed_amounts(
             batch.c.revision <= known_revision
         )
     amounts: dict[tuple[int, int, int], int] = defaultdict(int)
-    for iin, register_id, line_no, amount in await connection.execute(
-        statement, {"keys": key_list(iins)}
-    ):
+    for iin, register_id, line_no, amount in await connection.execute(statement, {"keys": iins}):
         amounts[iin, register_id, line_no] += amount
     return amounts
 
@@ -277,6 +275,6 @@ async def _payment_amounts(
         select(payment.c.iin, payment.c.register_id, payment.c.line_no, payment.c.amount)
         .where(among(payment.c.iin))
         .where(among(payment.c.register_id, "register_ids")),
-        {"keys": key_list(iins), "register_ids": key_list(register_ids)},
+        {"keys": iins, "register_ids": register_ids},
     )
     return {(row[0], row[1], row[2]): row[3] for row in rows}

@@ -6,18 +6,19 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import Select, func, insert, select, tuple_
-from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds
+from osms_storage.engines import bulk_insert
+from osms_storage.keys import among
 from osms_storage.ledgers import (
     FIRST_MONTH,
-    WRITE_PAYMENTS,
     CoverPolicy,
     decode_advance,
     encode_advance,
     encode_paid,
     reproject_payments,
+    write_payment_halves,
 )
 from osms_storage.records import (
     CheckedRegister,
@@ -43,7 +44,6 @@ from osms_storage.schema import (
     suspense,
     suspense_resolution,
 )
-from osms_storage.sqlite import among, key_list
 from osms_storage.store import Unit
 
 LINES_AT_A_TIME = 5_000
@@ -157,19 +157,23 @@ async def _write_payers(connection: AsyncConnection, checked: CheckedRegister) -
 
 async def write_payers(connection: AsyncConnection, payers: Iterable[Payer]) -> None:
     """Write payers that are not known yet."""
-    rows = [{"id": item.id, "bin": item.bin, "name": item.name} for item in payers]
-    if rows:
-        await connection.execute(upsert(payer).on_conflict_do_nothing(), rows)
+    rows = [(item.id, *item) for item in payers]
+    await bulk_insert(connection, payer, ("id", "bin", "name"), rows, update=())
 
 
-_INSERT_PAYMENT = (
-    "INSERT INTO payment (iin, register_id, line_no, correction_id, period, amount, purpose,"
-    " payer_id, name_id, document) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PAYMENT_COLUMNS = (
+    "iin",
+    "register_id",
+    "line_no",
+    "correction_id",
+    "period",
+    "amount",
+    "purpose",
+    "payer_id",
+    "name_id",
+    "document",
 )
-_INSERT_NAME = (
-    "INSERT INTO person_name (iin, name_id, surname, given_name, patronymic, birth_date)"
-    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
-)
+_NAME_COLUMNS = ("iin", "name_id", "surname", "given_name", "patronymic", "birth_date")
 
 
 async def write_payments(
@@ -217,9 +221,8 @@ async def _write_part(
                 line.document,
             )
         )
-    await connection.exec_driver_sql(_INSERT_PAYMENT, payments)
-    if names:
-        await connection.exec_driver_sql(_INSERT_NAME, names)
+    await bulk_insert(connection, payment, _PAYMENT_COLUMNS, payments)
+    await bulk_insert(connection, person_name, _NAME_COLUMNS, names, update=())
 
 
 def _iin(line: PaymentLine) -> int:
@@ -237,7 +240,7 @@ async def _add_to_ledgers(
 ) -> None:
     """Add payments to ledgers: a payment only ever sets a month, so nothing else is read."""
     received = received_on.year * 12 + received_on.month - 1
-    known = await connection.execute(_HALVES, {"keys": key_list([line.iin for line in lines])})
+    known = await connection.execute(_HALVES, {"keys": [line.iin for line in lines]})
     before = {iin: (int.from_bytes(paid, "little"), advance) for iin, paid, advance in known}
     halves = dict(before)
     below_minimum: set[int] = set()
@@ -259,8 +262,7 @@ async def _add_to_ledgers(
         for iin, half in halves.items()
         if before.get(iin) != half
     ]
-    if rows:
-        await connection.exec_driver_sql(WRITE_PAYMENTS, rows)
+    await write_payment_halves(connection, rows)
     if below_minimum:
         await reproject_payments(connection, sorted(below_minimum), policy)
 
@@ -272,7 +274,7 @@ async def register_states(
     connection: AsyncConnection, committed: Sequence[CommittedRegister]
 ) -> list[RegisterState]:
     """Return where the lines of these registers are now."""
-    ids = {"keys": key_list([item.register_id for item in committed])}
+    ids = {"keys": [item.register_id for item in committed]}
     resolved = await connection.execute(
         select(
             suspense.c.register_id,
@@ -374,7 +376,7 @@ async def differing_line(
     """
     rows = await connection.execute(
         _STORED_LINES.where(payment.c.register_id == register_id),
-        {"keys": key_list([line.iin for line in checked.accepted])},
+        {"keys": [line.iin for line in checked.accepted]},
     )
     stored = {row.line_no: row for row in rows}
     raws = await connection.execute(select(suspense).where(suspense.c.register_id == register_id))

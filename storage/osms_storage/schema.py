@@ -231,6 +231,8 @@ sync_run = Table(
     Column("state", Text, nullable=False),
     Column("delta_number", BigInteger, nullable=False),
     Column("as_of", Integer, nullable=False),
+    # By the system's clock: when the last chunk came.
+    Column("received_at", BigInteger, nullable=False),
     Column("content", LargeBinary(32)),
     # JSON of osms_storage.records.SyncCounts.
     Column("counts", Text),

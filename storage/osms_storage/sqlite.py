@@ -9,12 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, column, event, func, select
+from sqlalchemy import Table, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from osms_storage.conflicts import conflict_clause
 from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
+from osms_storage.keys import key_text
 
 BUSY_TIMEOUT_S = 10.0
 """How long a writer waits for another process to finish."""
@@ -46,14 +48,22 @@ def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def among(key: ColumnElement[int], name: str = "keys") -> ColumnElement[bool]:
-    """Return the condition that a key is one of a list passed as parameter (see key_list)."""
-    return key.in_(select(column("value", BigInteger)).select_from(func.json_each(bindparam(name))))
+async def bulk_insert(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    update: Sequence[str] | None = None,
+) -> None:
+    """Insert rows by the driver's bulk path.
 
-
-def key_list(keys: Sequence[int]) -> Any:
-    """Return the parameter value that ``among`` takes."""
-    return "[" + ",".join(map(str, keys)) + "]"
+    ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
+    None: it is an error.
+    """
+    values = ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values})"
+    await connection.exec_driver_sql(statement + conflict_clause(table, update), list(rows))
 
 
 _HOT = """
@@ -65,12 +75,12 @@ LEFT JOIN (json_each(?) k JOIN ledger l ON l.iin = k.value)
 
 async def read_hot(driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
     """Return the newest revision and (iin, paid, advance, spans, died_on) of known people."""
-    rows = await driver.execute_fetchall(_HOT, (key_list(iins),))
+    rows = await driver.execute_fetchall(_HOT, (key_text(iins),))
     return rows[0][0], [row[1:] for row in rows if row[1] is not None]
 
 
-async def lock_revisions(_: AsyncConnection) -> None:
-    """Let no other transaction take a revision before this one ends."""
+async def lock_writes(_: AsyncConnection) -> None:
+    """Let no other writer in before this transaction ends."""
     # BEGIN IMMEDIATE has locked everything.
 
 
@@ -96,6 +106,3 @@ def _meaning(exc: Exception) -> Exception:
     if isinstance(cause, OSError):
         return StoreUnavailableError("The store cannot be used now.")
     return StoreError("The store refused a statement.")
-
-
-__all__ = ["among", "create_engines", "key_list", "lock_revisions", "translated"]

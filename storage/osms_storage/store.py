@@ -12,10 +12,11 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osms_storage import sqlite
 from osms_storage.clock import Clock, from_microseconds, system_clock, to_microseconds
+from osms_storage.engines import engine_for
 from osms_storage.schema import batch, revision
 
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 READERS = 4
 """Connections that read at the same time."""
 
@@ -25,8 +26,8 @@ def store_url(store: str) -> str:
     if "://" not in store:
         return f"sqlite+aiosqlite:///{Path(store).absolute()}"
     url = make_url(store)
-    if url.drivername == "sqlite":
-        url = url.set(drivername="sqlite+aiosqlite")
+    if url.drivername in _DRIVERS:
+        url = url.set(drivername=_DRIVERS[url.drivername])
     return url.render_as_string(hide_password=False)
 
 
@@ -52,14 +53,12 @@ class Unit:
         return self._last_batch
 
     async def next_revision(self) -> int:
-        """Return the revision this unit will become; no other unit commits before it then."""
-        await sqlite.lock_revisions(self.connection)
+        """Return the revision this unit will become."""
         return (await newest_revision(self.connection))[0] + 1
 
     async def _record(self, cause: str, clock: Clock) -> None:
         if not self._batches:
             return
-        await sqlite.lock_revisions(self.connection)
         number, previous = await newest_revision(self.connection)
         recorded_at = max(to_microseconds(clock()), to_microseconds(previous) + 1)
         await self.connection.execute(
@@ -78,9 +77,15 @@ class Store:
     def __init__(self, store: str, *, clock: Clock = system_clock, readers: int = READERS) -> None:
         self.url = store_url(store)
         self.clock = clock
-        self._writer, self._reader = sqlite.create_engines(self.url, readers=readers)
+        self._engine = engine_for(self.url)
+        self._writer, self._reader = self._engine.create_engines(self.url, readers=readers)
         self._write_lock = asyncio.Lock()
         self._hot: AsyncConnection | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether the store is a server of its own, which may be away and come back."""
+        return make_url(self.url).get_backend_name() != "sqlite"
 
     async def __aenter__(self) -> Self:
         return self
@@ -102,7 +107,7 @@ class Store:
 
         Raises StoreUnavailableError.
         """
-        with sqlite.translated():
+        with self._engine.translated():
             async with self._reader.connect() as connection, connection.begin():
                 yield connection
 
@@ -111,17 +116,18 @@ class Store:
 
         One statement on a connection of its own, past SQLAlchemy: its cost bounds every lookup.
         """
-        if self._hot is None:
-            self._hot = await self._reader.connect()
-        try:
-            raw = await self._hot.get_raw_connection()
-            return await sqlite.read_hot(raw.driver_connection, iins)
-        except Exception:
-            # A broken connection must not break every later lookup.
-            hot, self._hot = self._hot, None
-            await hot.invalidate()
-            await hot.close()
-            raise
+        with self._engine.translated():
+            if self._hot is None:
+                self._hot = await self._reader.connect()
+            try:
+                raw = await self._hot.get_raw_connection()
+                return await self._engine.read_hot(raw.driver_connection, iins)
+            except Exception:
+                # A broken connection must not break every later lookup.
+                hot, self._hot = self._hot, None
+                await hot.invalidate()
+                await hot.close()
+                raise
 
     @asynccontextmanager
     async def writing(self, cause: str) -> AsyncIterator[Unit]:
@@ -130,8 +136,9 @@ class Store:
         Raises StoreUnavailableError and StoreFullError; nothing is applied then.
         """
         async with self._write_lock:
-            with sqlite.translated():
+            with self._engine.translated():
                 async with self._writer.connect() as connection, connection.begin():
+                    await self._engine.lock_writes(connection)
                     unit = Unit(connection)
                     yield unit
                     await unit._record(cause, self.clock)

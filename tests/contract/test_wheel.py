@@ -93,7 +93,6 @@ class Install:
         )
 
 
-@pytest.mark.xfail(strict=True, reason="no marker yet")
 @pytest.mark.parametrize("package", ["osms", "osms_client"])
 def test_type_checkers_are_told_that_the_sdk_is_typed(wheel: Path, package: str) -> None:
     """Without its marker the types of an installed package are ignored."""

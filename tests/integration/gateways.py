@@ -16,10 +16,10 @@ NOW = datetime(2026, 1, 15, 9, tzinfo=ALMATY)
 """Where the clocks of these tests stand unless they are moved."""
 
 
-def prepare_store(folder: Path) -> Path:
-    """Make the store that all others are copied from."""
+def prepare_store(folder: Path, url: str | None = None) -> Path:
+    """Make the store that all others are copied from: a file in a folder, or a database."""
     store = folder / "store.db"
-    RunningGateway(folder, store=str(store), clock=BEGINNING).init()
+    RunningGateway(folder, store=url or str(store), clock=BEGINNING).init()
     return store
 
 
@@ -28,7 +28,14 @@ def serving(prepared: Path, folder: Path, *, clock: datetime = NOW) -> Iterator[
     """Serve a copy of the prepared store until the end of the context."""
     store = folder / "store.db"
     shutil.copy(prepared, store)
-    gateway = RunningGateway(folder, store=str(store), clock=clock)
+    with serving_store(str(store), folder, clock=clock) as gateway:
+        yield gateway
+
+
+@contextmanager
+def serving_store(store: str, folder: Path, *, clock: datetime = NOW) -> Iterator[RunningGateway]:
+    """Serve a store, given as path or URL, until the end of the context."""
+    gateway = RunningGateway(folder, store=store, clock=clock)
     gateway.start()
     try:
         yield gateway

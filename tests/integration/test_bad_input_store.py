@@ -24,7 +24,7 @@ from osms_server import bootstrap
 from osms_server.settings import Settings
 from osms_storage.store import Store
 from tests.integration import feeds, lookups, registers
-from tests.integration.gateways import NOW
+from tests.integration.gateways import NOW, serving
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Failure, Stubs, connected, failure_of
 
@@ -32,6 +32,15 @@ SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 ROWS = 2_000
 """More than fits into what is left of a store's last pages."""
+
+
+@pytest.fixture(scope="module")
+def gateway(
+    prepared_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
+    """A gateway on a file that can be damaged; PostgreSQL's outages have tests of their own."""
+    with serving(prepared_store, tmp_path_factory.mktemp("gateway")) as running:
+        yield running
 
 
 # --- a store that cannot be served ---------------------------------------------------------------

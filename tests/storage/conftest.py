@@ -11,38 +11,65 @@ import pytest
 from osms_storage.migrations import migrate
 from osms_storage.reference import apply_reference
 from osms_storage.store import Store
+from tests.postgres import Postgres
 from tests.storage.world import DOCUMENTS, MovableClock
 
-
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty store with the small reference data of these tests."""
-    path = tmp_path_factory.mktemp("template") / "store.db"
-
-    async def make() -> None:
-        await migrate(str(path))
-        async with Store(str(path), clock=MovableClock(datetime(2010, 1, 1, tzinfo=UTC))) as store:
-            await apply_reference(store, DOCUMENTS)
-
-    asyncio.run(make())
-    return path
-
-
+Copy = Callable[[], str]
+"""Makes a fresh copy of the template and returns it as path or URL."""
 StoreFactory = Callable[[MovableClock], Store]
 
 
+async def _fill(store: str) -> None:
+    await migrate(store)
+    async with Store(store, clock=MovableClock(datetime(2010, 1, 1, tzinfo=UTC))) as opened:
+        await apply_reference(opened, DOCUMENTS)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty SQLite store with the small reference data of these tests."""
+    path = tmp_path_factory.mktemp("template") / "store.db"
+    asyncio.run(_fill(str(path)))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The same store in PostgreSQL; its database's name."""
+    name = postgres.create()
+    asyncio.run(_fill(postgres.url(name)))
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Copy]:
+    """Return fresh stores, as many as a property test needs, on each engine in turn."""
+    made: list[str] = []
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+
+        def copy_sqlite() -> str:
+            path = tmp_path / f"store{len(made)}.db"
+            made.append(str(path))
+            return str(shutil.copy(template, path))
+
+        yield copy_sqlite
+        for path in tmp_path.iterdir():
+            path.unlink()
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    database: str = request.getfixturevalue("postgres_template")
+
+    def copy_postgres() -> str:
+        made.append(server.create(database))
+        return server.url(made[-1])
+
+    yield copy_postgres
+    for name in made:
+        server.drop(name)
+
+
 @pytest.fixture
-def new_store(template: Path, tmp_path: Path) -> Iterator[StoreFactory]:
-    """Return fresh stores, as many as a property test needs."""
-    made: list[Path] = []
-
-    def make(clock: MovableClock) -> Store:
-        path = tmp_path / f"store{len(made)}.db"
-        shutil.copy(template, path)
-        made.append(path)
-        return Store(str(path), clock=clock)
-
-    yield make
-    for path in made:
-        for file in path.parent.glob(f"{path.name}*"):
-            file.unlink()
+def new_store(copy: Copy) -> StoreFactory:
+    """Return stores not opened yet."""
+    return lambda clock: Store(copy(), clock=clock)

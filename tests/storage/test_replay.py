@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete, update
 
 from osms_storage.ledgers import read_ledgers, replay_ledgers
 from osms_storage.payments import reverse_payments
@@ -21,6 +22,7 @@ from osms_storage.records import (
     Suspension,
 )
 from osms_storage.registers import commit_register
+from osms_storage.schema import ledger
 from osms_storage.store import Store, newest_revision
 from osms_storage.suspense import resolve_suspense
 from osms_storage.verification import verify_ledgers
@@ -186,7 +188,7 @@ async def test_verification_finds_a_ledger_that_differs(new_store: StoreFactory)
         row = line(1, PEOPLE[0], 2025 * 12, 1)
         await record_register(store, register_of("P1", FIRST_DAY, [row]))
         async with store.writing("TEST") as unit:
-            await unit.connection.exec_driver_sql("UPDATE ledger SET paid = x'FF'")
+            await unit.connection.execute(update(ledger).values(paid=b"\xff"))
         pages = [page async for page in verify_ledgers(store, LAW.data, LAW.policy)]
     assert [page.wrong for page in pages] == [(PEOPLE[0],)]
 
@@ -197,6 +199,6 @@ async def test_a_missing_ledger_is_found(new_store: StoreFactory) -> None:
         row = line(1, PEOPLE[0], 2025 * 12, 1)
         await record_register(store, register_of("P1", FIRST_DAY, [row]))
         async with store.writing("TEST") as unit:
-            await unit.connection.exec_driver_sql("DELETE FROM ledger")
+            await unit.connection.execute(delete(ledger))
         pages = [page async for page in verify_ledgers(store, LAW.data, LAW.policy)]
     assert [page.wrong for page in pages] == [(PEOPLE[0],)]

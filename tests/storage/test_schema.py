@@ -1,7 +1,6 @@
 """The shape of the tables: keys that distribute by person, and migrations that make them."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -13,6 +12,7 @@ from osms_storage.errors import SchemaMismatchError
 from osms_storage.migrations import check_schema, migrate
 from osms_storage.schema import metadata
 from osms_storage.store import Store, store_url
+from tests.storage.conftest import Copy
 
 WHOLE_BATCHES = {
     "revision",
@@ -45,16 +45,14 @@ def test_every_key_of_a_person_s_data_holds_the_iin(table: Table) -> None:
     assert not any(column.autoincrement is True for column in table.c)
 
 
-def test_the_migrations_make_the_tables_of_this_release(tmp_path: Path) -> None:
+def test_the_migrations_make_the_tables_of_this_release(copy: Copy) -> None:
     """Nothing differs between the migrated store and the declared tables."""
 
     def differences(connection: Connection) -> list[object]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
     async def run() -> list[object]:
-        path = str(tmp_path / "store.db")
-        await migrate(path)
-        engine = create_async_engine(store_url(path))
+        engine = create_async_engine(store_url(copy()))
         async with engine.connect() as connection:
             found = await connection.run_sync(differences)
         await engine.dispose()
@@ -63,10 +61,9 @@ def test_the_migrations_make_the_tables_of_this_release(tmp_path: Path) -> None:
     assert asyncio.run(run()) == []
 
 
-async def test_migrations_go_down_and_up_again(tmp_path: Path) -> None:
+async def test_migrations_go_down_and_up_again(copy: Copy) -> None:
     """A store brought down to nothing is empty, and comes up again."""
-    path = str(tmp_path / "store.db")
-    await migrate(path)
+    path = copy()
     await migrate(path, "base")
     async with Store(path) as store:
         with pytest.raises(SchemaMismatchError):
@@ -76,10 +73,9 @@ async def test_migrations_go_down_and_up_again(tmp_path: Path) -> None:
         await check_schema(store)
 
 
-async def test_a_store_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+async def test_a_store_of_a_newer_schema_is_refused(copy: Copy) -> None:
     """Neither serving nor migrating touches a store that a newer release has changed."""
-    path = str(tmp_path / "store.db")
-    await migrate(path)
+    path = copy()
     async with Store(path) as store:
         async with store.writing("TEST") as unit:
             await unit.connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")

@@ -68,7 +68,9 @@ class LookupConsumerRequest(_message.Message):
     iin: _builtins.str
     """Required. Whom the question is about."""
     service_date: _builtins.str
-    """The day of care: 2020-01-01 up to the end of the month twelve months ahead. Empty: today."""
+    """The day of care: 2020-01-01 up to the same day twelve months ahead, or the last of that month
+    if it is shorter. Empty: today.
+    """
     purpose: _core_pb2.Purpose.ValueType
     """Required. Why you ask."""
     case_reference: _builtins.str

@@ -39,7 +39,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_SERVICE_DATE_OUT_OF_RANGE: _ErrorReason.ValueType  # 3
     """INVALID_ARGUMENT. The service date lies before the system's start or too far ahead.
 
-    Example: {"first_date": "2020-01-01", "last_date": "2027-11-30"}
+    Example: {"first_date": "2020-01-01", "last_date": "2027-11-05"}
     """
     ERROR_REASON_KNOWN_AT_IN_FUTURE: _ErrorReason.ValueType  # 4
     """INVALID_ARGUMENT. The knowledge time lies in the future.
@@ -148,7 +148,7 @@ Example: {"field": "iin"}
 ERROR_REASON_SERVICE_DATE_OUT_OF_RANGE: ErrorReason.ValueType  # 3
 """INVALID_ARGUMENT. The service date lies before the system's start or too far ahead.
 
-Example: {"first_date": "2020-01-01", "last_date": "2027-11-30"}
+Example: {"first_date": "2020-01-01", "last_date": "2027-11-05"}
 """
 ERROR_REASON_KNOWN_AT_IN_FUTURE: ErrorReason.ValueType  # 4
 """INVALID_ARGUMENT. The knowledge time lies in the future.

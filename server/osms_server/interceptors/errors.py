@@ -13,7 +13,7 @@ from grpc import StatusCode
 
 from osms_server.errors import Reason, RequestError, Violation
 from osms_server.logs import logger, places
-from osms_storage.errors import StoreFullError, StoreUnavailableError
+from osms_storage.errors import RunAbandonedError, StoreFullError, StoreUnavailableError
 
 DOMAIN = "osms.v1"
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
@@ -64,6 +64,12 @@ def as_request_error(exc: Exception) -> RequestError:
         return RequestError(
             Reason.ERROR_REASON_STORE_UNAVAILABLE,
             "The store cannot be used now; this says nothing about any person.",
+        )
+    if isinstance(exc, RunAbandonedError):
+        return RequestError(
+            Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+            "The sync was silent for too long and is forgotten; send it again.",
+            {"expected": "header"},
         )
     incident = secrets.token_hex(4)
     _log.error("incident", incident=incident, places=places(exc))

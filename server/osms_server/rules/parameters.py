@@ -68,11 +68,13 @@ class Parameters:
     def window(self, today: date) -> tuple[date, date]:
         """Return the first and the last day a question may be about, seen from today.
 
-        The last day is the end of the month so many months ahead. Before the system's start, the
-        rules of its start tell how many.
+        The last day is the same day so many months ahead, or the last of a month that is shorter.
+        Before the system's start, the rules of its start tell how many.
         """
         ahead = self.at(max(today, self.first_day)).service_date_window
-        return self.first_day, first_day(month_of(today) + ahead + 1) - timedelta(days=1)
+        month = month_of(today) + ahead
+        last_of_month = first_day(month + 1) - timedelta(days=1)
+        return self.first_day, last_of_month.replace(day=min(today.day, last_of_month.day))
 
     def independent_payer_rate_tiyn(self, month: int) -> int:
         """Return what an independent payer owes for a month; 0 where no rate is in force."""

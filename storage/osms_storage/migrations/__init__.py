@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from osms_storage.engines import engine_for
 from osms_storage.errors import SchemaMismatchError
 from osms_storage.store import Store, store_url
 
@@ -31,28 +32,37 @@ def _current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-async def migrate(store: str, target: str = "head") -> None:
+async def migrate(store: str, target: str = "head") -> str | None:
     """Bring a store, given as path or URL, up or down to a schema revision; make it if need be.
 
-    Raises SchemaMismatchError if the store has a schema newer than this release knows.
+    Returns the schema it has then. Raises SchemaMismatchError if the store has a schema that this
+    release does not know, StoreUnavailableError, ValueError for a target that does not exist.
     """
 
-    def run(connection: Connection) -> None:
+    def run(connection: Connection) -> str | None:
+        # From base to head.
+        scripts = ScriptDirectory.from_config(config).walk_revisions()
+        known = [None, *(script.revision for script in reversed(list(scripts)))]
         current = _current(connection)
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if current is not None and current not in known:
+        wanted = {"head": known[-1], "base": None}.get(target, target)
+        if wanted not in known:
+            raise ValueError(f"There is no schema {target}.")
+        if current not in known:
             raise SchemaMismatchError(current, expected_schema())
         config.attributes["connection"] = connection
-        if target == "base":
-            command.downgrade(config, target)
+        if known.index(wanted) < known.index(current):
+            command.downgrade(config, wanted or "base")
         else:
-            command.upgrade(config, target)
+            command.upgrade(config, wanted or "base")
+        return _current(connection)
 
     config = _config()
-    engine = create_async_engine(store_url(store))
+    url = store_url(store)
+    engine = create_async_engine(url)
     try:
-        async with engine.begin() as connection:
-            await connection.run_sync(run)
+        with engine_for(url).translated():
+            async with engine.begin() as connection:
+                return await connection.run_sync(run)
     finally:
         await engine.dispose()
 

@@ -310,5 +310,8 @@ def redacted(grounds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def date_window(today: date) -> tuple[date, date]:
-    """Return the first day and the last, at the end of a month, that may be asked about."""
-    return SYSTEM_START, shift(first_of(today), 13) - ONE_DAY
+    """Return the first day and the last that may be asked about: today next year, if it exists."""
+    last = shift(first_of(today), 12)
+    while last.day < today.day and (last + ONE_DAY).month == last.month:
+        last += ONE_DAY
+    return SYSTEM_START, last

@@ -421,6 +421,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("delta_number", sa.BigInteger(), nullable=False),
         sa.Column("as_of", sa.Integer(), nullable=False),
+        sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.LargeBinary(length=32), nullable=True),
         sa.Column("counts", sa.Text(), nullable=True),
         sa.Column("operator_reason", sa.Text(), nullable=True),

