@@ -1,7 +1,6 @@
 """Registers of payments: committed whole, once, with every row a payment or in suspense."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -25,11 +24,8 @@ from osms_storage.records import (
     CommittedRegister,
     Payer,
     PaymentLine,
-    PersonName,
-    RawLine,
     RegisterState,
     SuspenseState,
-    Suspension,
     Totals,
 )
 from osms_storage.schema import (
@@ -339,83 +335,3 @@ async def list_registers(
         statement = statement.where(register.c.batch_id < before_id)
     rows = await connection.execute(statement)
     return await register_states(connection, [_committed(row) for row in rows])
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A field in which a register differs from the committed one of the same key."""
-
-    line_no: int
-    field: str
-    before: object
-    now: object
-
-
-_STORED_LINES = (
-    select(
-        payment,
-        person_name.c.surname,
-        person_name.c.given_name,
-        person_name.c.patronymic,
-        person_name.c.birth_date,
-    )
-    .outerjoin(
-        person_name,
-        (person_name.c.iin == payment.c.iin) & (person_name.c.name_id == payment.c.name_id),
-    )
-    .where(among(payment.c.iin))
-)
-
-
-async def differing_line(
-    connection: AsyncConnection, register_id: int, checked: CheckedRegister
-) -> Difference | None:
-    """Return the first difference of the first line in which a register differs.
-
-    None if no stored field differs, as when only a text that is not kept was changed.
-    """
-    rows = await connection.execute(
-        _STORED_LINES.where(payment.c.register_id == register_id),
-        {"keys": [line.iin for line in checked.accepted]},
-    )
-    stored = {row.line_no: row for row in rows}
-    raws = await connection.execute(select(suspense).where(suspense.c.register_id == register_id))
-    stored_raws = {row.line_no: row for row in raws}
-    differences = [
-        *(_line_difference(line, stored.get(line.line_no)) for line in checked.accepted),
-        *(_raw_difference(item, stored_raws.get(item.raw.line_no)) for item in checked.suspended),
-    ]
-    found = [difference for difference in differences if difference is not None]
-    return min(found, key=lambda difference: difference.line_no, default=None)
-
-
-def _line_difference(line: PaymentLine, row: Any) -> Difference | None:
-    if row is None or row.iin != line.iin:
-        return Difference(line.line_no, "iin", None, None)
-    name = line.name or PersonName("", "", "", None)
-    birth_date = name.birth_date.toordinal() if name.birth_date else None
-    for field, before, now in (
-        ("document", row.document, line.document),
-        ("surname", row.surname or "", name.surname),
-        ("given_name", row.given_name or "", name.given_name),
-        ("patronymic", row.patronymic or "", name.patronymic),
-        ("birth_date", row.birth_date, birth_date),
-        ("period", row.period, line.period),
-        ("amount_tiyn", row.amount, line.amount_tiyn),
-        ("purpose_code", row.purpose, line.purpose),
-        ("payer", row.payer_id, line.payer.id if line.payer else None),
-    ):
-        if before != now:
-            return Difference(line.line_no, field, before, now)
-    return None
-
-
-def _raw_difference(suspended: Suspension, row: Any) -> Difference | None:
-    raw = suspended.raw
-    if row is None:
-        return Difference(raw.line_no, suspended.field, None, None)
-    for field in RawLine._fields[1:10]:
-        before = row.amount if field == "amount_tiyn" else getattr(row, field)
-        if before != getattr(raw, field):
-            return Difference(raw.line_no, field, before, getattr(raw, field))
-    return None

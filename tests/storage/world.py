@@ -7,7 +7,7 @@ from typing import Any
 
 from osms_server.law import Law
 from osms_server.rules import Parameters
-from osms_storage import categories
+from osms_storage import categories, syncs
 from osms_storage.records import (
     CategoryRecord,
     CheckedRegister,
@@ -111,8 +111,8 @@ async def record_sync(
     guard: ShrinkGuard | None = NO_GUARD,
 ) -> SyncResult:
     """Stage and apply a sync."""
-    run_id = await categories.open_run(store, header)
-    await categories.stage_records(store, run_id, records, protected)
+    run_id = await syncs.open_run(store, header)
+    await syncs.stage_records(store, run_id, records, protected)
     async with store.writing("SYNC") as unit:
         result = await categories.apply_run(
             unit,
@@ -124,7 +124,7 @@ async def record_sync(
             guard=guard,
             unclosable=[part for part in header.scope if LAW.data.kind(*part) == "DECEASED"],
         )
-    return categories.recorded(result, unit)
+    return syncs.recorded(result, unit)
 
 
 def delta(number: int, as_of: date, sender_id: int = LABOUR) -> SyncHeader:

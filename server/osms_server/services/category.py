@@ -17,7 +17,7 @@ from osms_server.law import FeedState, Law, Laws
 from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
-from osms_storage import categories
+from osms_storage import categories, syncs
 from osms_storage.feeds import held_runs, read_feeds
 from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.reference import UNSPECIFIED
@@ -66,7 +66,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
             if incoming is not None:
                 # Also when the client went away, which cancels this call but not the clean-up.
                 await asyncio.shield(
-                    asyncio.create_task(categories.discard_run(self._store, incoming.run_id))
+                    asyncio.create_task(syncs.discard_run(self._store, incoming.run_id))
                 )
 
     async def _law(self) -> Law:
@@ -75,7 +75,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     async def _open(self, header: pb.SyncHeader) -> Incoming:
         law = await self._law()
         checked = read_header(header, law, almaty_date(self._store.clock()))
-        run_id = await categories.open_run(self._store, checked)
+        run_id = await syncs.open_run(self._store, checked)
         return Incoming(run_id, checked, header.sender, law)
 
     async def _stage(self, incoming: Incoming, chunk: pb.SyncChunk) -> list[pb.RejectedRecord]:
@@ -86,7 +86,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         if incoming.received > incoming.header.declared_records:
             raise _count_mismatch(incoming)
         if usable or protected:
-            await categories.stage_records(self._store, incoming.run_id, usable, protected)
+            await syncs.stage_records(self._store, incoming.run_id, usable, protected)
         return rejected
 
     async def _commit(self, incoming: Incoming) -> SyncResult:
@@ -96,7 +96,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         async with self._store.writing("SNAPSHOT" if header.snapshot else "DELTA") as unit:
             known = await self._judge(unit, incoming)
             if known is not None:
-                await categories.discard_in(unit, incoming.run_id)
+                await syncs.discard_in(unit, incoming.run_id)
                 return known
             result = await categories.apply_run(
                 unit,
@@ -108,13 +108,13 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 guard=self._guard,
                 unclosable=_unclosable(header, incoming.law),
             )
-        return categories.recorded(result, unit)
+        return syncs.recorded(result, unit)
 
     async def _judge(self, unit: Unit, incoming: Incoming) -> SyncResult | None:
         """Return the first result of a sync that was applied before; raise if it may not be."""
         header, content = incoming.header, incoming.content
         connection = unit.connection
-        applied = await categories.find_applied(connection, header, content)
+        applied = await syncs.find_applied(connection, header, content)
         if applied is not None:
             if applied.content == content:
                 return applied.result
@@ -130,7 +130,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         if header.snapshot:
             await self._judge_snapshot(unit, header, incoming.law)
             return None
-        expected = await categories.last_delta_number(connection, header.sender_id) + 1
+        expected = await syncs.last_delta_number(connection, header.sender_id) + 1
         if header.delta_number != expected:
             raise RequestError(
                 Reason.ERROR_REASON_SEQUENCE_GAP,
@@ -144,7 +144,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         return None
 
     async def _judge_snapshot(self, unit: Unit, header: SyncHeader, law: Law) -> None:
-        last = await categories.last_snapshot_of(unit.connection, header.scope)
+        last = await syncs.last_snapshot_of(unit.connection, header.scope)
         if last is not None and last[1] > header.as_of:
             raise RequestError(
                 Reason.ERROR_REASON_SNAPSHOT_OUTDATED,
@@ -167,7 +167,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         fields.check()
         law = await self._law()
         async with self._store.writing("SNAPSHOT") as unit:
-            held = await categories.find_held(unit.connection, request.run_id)
+            held = await syncs.find_held(unit.connection, request.run_id)
             if held is None:
                 raise RequestError(
                     Reason.ERROR_REASON_HELD_SNAPSHOT_NOT_FOUND,
@@ -186,9 +186,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 unclosable=_unclosable(header, law),
                 operator_reason=reason,
             )
-        return pb.ReleaseHeldSnapshotResponse(
-            result=_result(categories.recorded(result, unit), law)
-        )
+        return pb.ReleaseHeldSnapshotResponse(result=_result(syncs.recorded(result, unit), law))
 
     async def ListSources(
         self, request: pb.ListSourcesRequest, context: Context
@@ -200,7 +198,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
             feeds = await read_feeds(connection)
             held = await held_runs(connection)
             numbers = {
-                source.id: await categories.last_delta_number(connection, source.id)
+                source.id: await syncs.last_delta_number(connection, source.id)
                 for source in law.data.sources.values()
             }
         response = pb.ListSourcesResponse()
