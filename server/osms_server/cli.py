@@ -16,6 +16,7 @@ from osms_server.settings import Settings
 from osms_storage.errors import StoreError
 from osms_storage.migrations import check_schema, migrate
 from osms_storage.reference import apply_reference
+from osms_storage.syncs import expect_delta
 from osms_storage.verification import verify_ledgers
 
 StoreOption = Annotated[
@@ -37,13 +38,21 @@ def _settings(**given: object) -> Settings:
     return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # pydantic checks them
 
 
-def init(store: StoreOption = None, test_clock: ClockOption = None) -> None:
+def init(
+    store: StoreOption = None,
+    test_clock: ClockOption = None,
+    next_delta: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE=NUMBER", help="The number of a sender's next delta. [1]"),
+    ] = None,
+) -> None:
     """Make a store, or bring one to this release: schema, reference data, rule set.
 
     Running it again changes nothing. Law is data: a release with newer parameters takes effect in
     a store only by this command, as a revision of its own.
     """
     settings = _settings(store=store, test_clock=test_clock)
+    numbers = [_delta_number(text) for text in next_delta or ()]
 
     async def run() -> bool:
         await migrate(settings.store)
@@ -52,10 +61,24 @@ def init(store: StoreOption = None, test_clock: ClockOption = None) -> None:
                 **reference.documents(),
                 "parameter": rules.Parameters.bundled_documents(),
             }
-            return await apply_reference(opened, documents)
+            changed = await apply_reference(opened, documents)
+            law = await Laws(opened).refresh()
+            for source, number in numbers:
+                if source not in law.data.sources:
+                    raise ValueError(f"There is no source {source}.")
+                async with opened.writing("START") as unit:
+                    await expect_delta(unit, law.data.sources[source].id, number)
+            return changed
 
     changed = _run(run())
     console.print("The store is ready." if changed else "The store was ready; nothing changed.")
+
+
+def _delta_number(text: str) -> tuple[str, int]:
+    source, _, number = text.partition("=")
+    if not (number.isascii() and number.isdigit() and int(number)):
+        raise typer.BadParameter(f"{text}: say SOURCE=NUMBER, such as labour=120")
+    return source, int(number)
 
 
 def migrate_command(

@@ -26,7 +26,9 @@ from osms_storage.store import Store, Unit
 ABANDONED_AFTER = timedelta(hours=1)
 """A sync without a chunk for so long is forgotten."""
 
-RECEIVING, HELD, APPLIED, SUPERSEDED = "RECEIVING", "HELD", "APPLIED", "SUPERSEDED"
+RECEIVING, HELD, APPLIED = "RECEIVING", "HELD", "APPLIED"
+SUPERSEDED, DISCARDED = "SUPERSEDED", "DISCARDED"
+"""The states of a run."""
 
 _RECORD_COLUMNS = ("run_id", *CategoryRecord._fields)
 
@@ -35,7 +37,7 @@ async def open_run(store: Store, header: SyncHeader) -> int:
     """Begin to receive a sync; return its run id."""
     async with store.writing("SYNC") as unit:
         await _discard_abandoned(unit.connection)
-        run_id = 1 + (await unit.connection.scalar(select(func.max(sync_run.c.id))) or 0)
+        run_id = await _next_run_id(unit.connection)
         await unit.connection.execute(
             insert(sync_run),
             {
@@ -113,13 +115,45 @@ async def _discard(connection: AsyncConnection, run_ids: Sequence[int]) -> None:
     for run_id in run_ids:
         await clear_staging(connection, run_id)
         await connection.execute(delete(sync_scope).where(sync_scope.c.run_id == run_id))
-        await connection.execute(delete(sync_run).where(sync_run.c.id == run_id))
+        # The row stays, so that its id is never given to another run.
+        await connection.execute(
+            update(sync_run).where(sync_run.c.id == run_id).values(state=DISCARDED)
+        )
 
 
 async def clear_staging(connection: AsyncConnection, run_id: int) -> None:
     """Drop what a run brought."""
     for table in (staged_record, staged_protection, staged_change):
         await connection.execute(delete(table).where(table.c.run_id == run_id))
+
+
+async def expect_delta(unit: Unit, sender_id: int, number: int) -> None:
+    """Let a sender's next delta have this number, as when it changes over from another system.
+
+    Raises ValueError for a number that was passed already.
+    """
+    last = await last_delta_number(unit.connection, sender_id)
+    if number <= last:
+        raise ValueError(f"The next delta is already number {last + 1}.")
+    if number == last + 1:
+        return
+    await unit.connection.execute(
+        insert(sync_run),
+        {
+            "id": await _next_run_id(unit.connection),
+            "batch_id": await unit.open_batch("START"),
+            "sender_id": sender_id,
+            "kind": "START",
+            "state": APPLIED,
+            "delta_number": number - 1,
+            "as_of": 0,
+            "received_at": to_microseconds(system_clock()),
+        },
+    )
+
+
+async def _next_run_id(connection: AsyncConnection) -> int:
+    return 1 + (await connection.scalar(select(func.max(sync_run.c.id))) or 0)
 
 
 async def last_delta_number(connection: AsyncConnection, sender_id: int) -> int:
