@@ -30,6 +30,16 @@ def prepared_database(postgres: Postgres, tmp_path_factory: pytest.TempPathFacto
     return name
 
 
+@pytest.fixture(scope="module")
+def file_gateway(
+    prepared_store: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
+    """The gateway of a module whose tests are not about what is stored: on a file alone."""
+    with serving(prepared_store, tmp_path_factory.mktemp("gateway")) as running:
+        yield running
+        assert not NUMBERS.search(running.log()), "a person's number is in the log"
+
+
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def gateway(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

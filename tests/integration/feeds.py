@@ -83,3 +83,10 @@ def send_delta(stubs: Stubs, *records: pb.CategoryRecord, **fields: Any) -> Sync
     """Send records as the next delta of their sender."""
     number = next_number(stubs, fields.get("sender", "labour"))
     return send(stubs, delta(number, records, **fields), records)
+
+
+def spans(stubs: Stubs, iin: str) -> list[tuple[str, str]]:
+    """Return the days of a person's assignments."""
+    request = pb.ListAssignmentsRequest(iin=iin)
+    answer = stubs.categories.ListAssignments(request, timeout=DEADLINE_S)
+    return [(a.assigned_on, a.removed_on) for a in answer.assignments]

@@ -1,5 +1,6 @@
 """Questions on the wire that lack nothing unless a test takes it away."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from osms.v1 import consumer_service_pb2 as pb
@@ -23,3 +24,18 @@ def status_of(stubs: Stubs, iin: str, service_date: str = "") -> str:
     """Return the short name of a person's status."""
     status = look_up(stubs, iin, service_date=service_date).status
     return core_pb2.EligibilityStatus.Name(status).removeprefix("ELIGIBILITY_STATUS_")
+
+
+def statuses_of(stubs: Stubs, iins: Sequence[str], service_date: str = "") -> list[str]:
+    """Return the short names of many people's statuses."""
+    request = pb.BatchLookupConsumersRequest(
+        options=pb.LookupOptions(purpose=core_pb2.PURPOSE_ROSTER, service_date=service_date),
+        items=[pb.LookupItem(iin=iin) for iin in iins],
+    )
+    answer = stubs.consumers.BatchLookupConsumers(request, timeout=DEADLINE_S)
+    return [
+        core_pb2.EligibilityStatus.Name(result.eligibility.status).removeprefix(
+            "ELIGIBILITY_STATUS_"
+        )
+        for result in answer.results
+    ]

@@ -6,7 +6,7 @@ from typing import Any
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from tests.integration.people import new_iin, new_reference
-from tests.integration.wire import DEADLINE_S, Stubs
+from tests.integration.wire import DEADLINE_S, Stubs, failure_of
 
 AMOUNT_TIYN = 425_000
 SENDER = "state_corporation"
@@ -76,3 +76,26 @@ def payments(stubs: Stubs, iin: str) -> list[pb.Payment]:
     """Return the payments for one person."""
     request = pb.ListPaymentsRequest(iin=iin)
     return list(stubs.payments.ListPayments(request, timeout=DEADLINE_S).payments)
+
+
+def full_row(line_no: int = 1) -> pb.PaymentRow:
+    """Return a row with every field set."""
+    return row(
+        line_no,
+        document="000017",
+        surname="Ахметова",
+        given_name="Айгүл",
+        patronymic="Серікқызы",
+        birth_date="1990-01-01",
+        purpose_code="121",
+        payer=core_pb2.Payer(bin="160440007161", name="ЖК Ахметов"),
+    )
+
+
+def assert_never_sent(stubs: Stubs, register: pb.Register) -> None:
+    """Assert that nothing of a register is in the store, nor its people."""
+    failure = failure_of(lambda: summary(stubs, register))
+    assert failure.reason == "REGISTER_NOT_FOUND"
+    for row in register.rows:
+        if len(row.iin) == 12:
+            assert not payments(stubs, row.iin)

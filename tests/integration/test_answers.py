@@ -17,7 +17,6 @@ from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2
 from osms.values import ALMATY
 from osms_client import (
-    CategoryRecord,
     Eligibility,
     FundingSource,
     Gateway,
@@ -26,7 +25,6 @@ from osms_client import (
     KnownAt,
     Language,
     NextStepCode,
-    PaymentKey,
     Purpose,
     Reason,
     RetryLaterError,
@@ -34,42 +32,13 @@ from osms_client import (
 )
 from osms_client.testing import RunningGateway
 from tests.integration.gateways import serving
-from tests.integration.history import AMOUNT_TIYN, History, at_noon, months, one_row
+from tests.integration.history import AMOUNT_TIYN, History, at_noon, one_row
+from tests.integration.lives import ALL_DELIVERED_ON, SENDERS, People, live
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Stubs
 
 TODAY = date(2026, 12, 31)
 FIRST_DAY = datetime(2023, 12, 1, 9, tzinfo=ALMATY)
-ALL_DELIVERED_ON = date(2026, 6, 1)
-SENDERS = (
-    "education",
-    "health",
-    "internal_affairs",
-    "justice",
-    "labour",
-    "legal_statistics",
-    "science_higher_education",
-    "services",
-    "state_corporation",
-)
-SPAN = {"assigned_on": "2024-03-01", "removed_on": "2026-09-01"}
-
-
-@dataclass
-class People:
-    """Who is asked about, each named after the own history."""
-
-    late: str
-    late_payment: PaymentKey
-    ahead: str
-    nearly_ahead: str
-    taken_back: str
-    twice_paid: str
-    repaid: str
-    serviceman: str
-    pensioner: str
-    in_service_and_paying: str
-    in_pension_and_paying: str
 
 
 @pytest.fixture(scope="module")
@@ -86,43 +55,9 @@ def gateway(
 def people(gateway: RunningGateway, sdk: Gateway) -> People:
     """Everybody's history, played up to the last day of 2026."""
     history = History(gateway, sdk)
-    iins = [new_iin() for _ in range(10)]
-    late, ahead, nearly, taken_back, twice, repaid, service, pension, service_2, pension_2 = iins
-
-    history.pays(late, months("2024-01", "2025-03"))
-    history.pays(late, months("2025-05", "2025-12"), surname="Ёлкина", birth_date="1990-01-01")
-    (late_payment,) = history.pays(late, ["2025-04"], date(2025, 11, 10))
-
-    history.pays(ahead, months("2026-12", "2027-11"), date(2026, 11, 20))
-    history.pays(nearly, months("2026-12", "2027-10"), date(2026, 11, 20))
-    history.pays(nearly, ["2027-11"], date(2026, 12, 2))
-
-    (november,) = history.pays(taken_back, ["2025-11"])
-    history.takes_back(november, date(2026, 2, 1))
-
-    first, _ = history.pays(twice, ["2026-03", "2026-03"])
-    history.takes_back(first, date(2026, 5, 4))
-
-    year = history.pays(repaid, months("2026-01", "2026-12"), date(2025, 12, 20))
-    history.takes_back(year[5], date(2026, 1, 10))
-    history.pays(repaid, ["2026-06"], date(2026, 7, 20))
-
-    for iin, other in ((service, pension), (service_2, pension_2)):
-        soldier = CategoryRecord(iin=iin, category="serviceman", **SPAN)
-        retired = CategoryRecord(iin=other, category="pension", **SPAN)
-        history.reports("services", date(2024, 3, 2), soldier)
-        history.reports("labour", date(2024, 3, 2), retired)
-    for iin in (service_2, pension_2):
-        history.pays(iin, ["2026-09"])
-
-    for sender in SENDERS:
-        history.reports(sender, ALL_DELIVERED_ON)
-    history.pays(new_iin(), ["2026-05"], ALL_DELIVERED_ON)
+    living = live(history)
     history.play(TODAY)
-    return People(
-        late, late_payment, ahead, nearly, taken_back, twice, repaid, service, pension,
-        service_2, pension_2,
-    )  # fmt: skip
+    return living
 
 
 @pytest.fixture

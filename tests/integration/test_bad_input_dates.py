@@ -8,6 +8,7 @@ from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2, error_reason_pb2
 from osms.v1 import payment_service_pb2 as payment_pb
+from osms_client.testing import RunningGateway
 from tests.integration import feeds, lookups, registers
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Stubs, failure_of
@@ -31,6 +32,12 @@ NO_DATES = (
     "tomorrow",
 )
 NO_MONTHS = ("2025-13", "2025-00", "2025-1", "202512", "122025", "2025-12-01", "2025/12", "")
+
+
+@pytest.fixture(scope="module")
+def gateway(file_gateway: RunningGateway) -> RunningGateway:
+    """Days are judged before any store is asked."""
+    return file_gateway
 
 
 @pytest.mark.parametrize("day", [FIRST_DAY, LAST_DAY])

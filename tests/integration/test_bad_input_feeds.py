@@ -1,11 +1,9 @@
-"""Deltas out of sequence, snapshots cut short, and the records that really occur."""
+"""Deltas out of sequence, and snapshots that are cut short, outdated or not the sender's."""
 
 import grpc
 import pytest
 
 from osms.v1 import category_service_pb2 as pb
-from osms.v1 import consumer_service_pb2 as consumer_pb
-from osms.v1 import core_pb2
 from tests.integration import feeds, lookups
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Stubs, failure_of
@@ -23,30 +21,6 @@ def release(stubs: Stubs, run_id: int, reason: str = "checked by hand") -> pb.Sy
     """Apply a held snapshot."""
     request = pb.ReleaseHeldSnapshotRequest(run_id=run_id, operator_reason=reason)
     return stubs.categories.ReleaseHeldSnapshot(request, timeout=DEADLINE_S).result
-
-
-def statuses(stubs: Stubs, iins: list[str], service_date: str = "") -> list[str]:
-    """Return the short names of many people's statuses."""
-    request = consumer_pb.BatchLookupConsumersRequest(
-        options=consumer_pb.LookupOptions(
-            purpose=core_pb2.PURPOSE_ROSTER, service_date=service_date
-        ),
-        items=[consumer_pb.LookupItem(iin=iin) for iin in iins],
-    )
-    answer = stubs.consumers.BatchLookupConsumers(request, timeout=DEADLINE_S)
-    return [
-        core_pb2.EligibilityStatus.Name(result.eligibility.status).removeprefix(
-            "ELIGIBILITY_STATUS_"
-        )
-        for result in answer.results
-    ]
-
-
-def spans(stubs: Stubs, iin: str) -> list[tuple[str, str]]:
-    """Return the days of a person's assignments."""
-    request = pb.ListAssignmentsRequest(iin=iin)
-    answer = stubs.categories.ListAssignments(request, timeout=DEADLINE_S)
-    return [(a.assigned_on, a.removed_on) for a in answer.assignments]
 
 
 # --- delta numbers -------------------------------------------------------------------------------
@@ -128,7 +102,7 @@ def test_records_must_be_as_many_as_declared(stubs: Stubs, change: int) -> None:
     assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
     assert failure.reason == "RECORD_COUNT_MISMATCH"
     assert failure.metadata == {"declared_records": str(2 + change), "received_records": "2"}
-    assert set(statuses(stubs, iins)) == {"UNKNOWN_CONSUMER"}
+    assert set(lookups.statuses_of(stubs, iins)) == {"UNKNOWN_CONSUMER"}
 
 
 # --- headers -------------------------------------------------------------------------------------
@@ -213,7 +187,7 @@ def test_a_snapshot_cut_to_half_closes_nobody(stubs: Stubs) -> None:
     (shrink,) = held.shrink
     assert (shrink.scope.source, shrink.scope.category) == scope
     assert (shrink.open_spans, shrink.closing_spans, shrink.held) == (PEOPLE, len(lost), True)
-    assert set(statuses(stubs, iins)) == {"INSURED"}
+    assert set(lookups.statuses_of(stubs, iins)) == {"INSURED"}
     assert held_feeds(stubs, "state_corporation") == [held.run_id]
 
     # A delta goes on meanwhile, and the release judges anew: who was confirmed is not closed.
@@ -223,9 +197,9 @@ def test_a_snapshot_cut_to_half_closes_nobody(stubs: Stubs) -> None:
     assert (released.outcome, released.run_id) == (APPLIED, held.run_id)
     assert released.revision > whole.revision
     after = "2026-08-01"
-    assert set(statuses(stubs, iins[: PEOPLE // 2], after)) == {"INSURED"}
-    assert set(statuses(stubs, lost[1:], after)) == {"NOT_INSURED"}
-    assert spans(stubs, lost[-1]) == [("2020-03-01", "2026-01-15")]
+    assert set(lookups.statuses_of(stubs, iins[: PEOPLE // 2], after)) == {"INSURED"}
+    assert set(lookups.statuses_of(stubs, lost[1:], after)) == {"NOT_INSURED"}
+    assert feeds.spans(stubs, lost[-1]) == [("2020-03-01", "2026-01-15")]
     assert held_feeds(stubs, "state_corporation") == []
     again = failure_of(lambda: release(stubs, held.run_id))
     assert again.status is grpc.StatusCode.NOT_FOUND
@@ -244,7 +218,7 @@ def test_a_newer_snapshot_takes_the_place_of_a_held_one(stubs: Stubs) -> None:
     assert held.outcome == HELD
     newer = feeds.send(stubs, feeds.snapshot(everybody, scope), everybody).result
     assert (newer.outcome, newer.unchanged, newer.closed) == (APPLIED, PEOPLE, 0)
-    assert set(statuses(stubs, iins)) == {"INSURED"}
+    assert set(lookups.statuses_of(stubs, iins)) == {"INSURED"}
     failure = failure_of(lambda: release(stubs, held.run_id))
     assert failure.reason == "HELD_SNAPSHOT_NOT_FOUND"
 
@@ -284,9 +258,9 @@ def test_a_snapshot_that_was_replaced_is_applied_anew(stubs: Stubs) -> None:
     assert feeds.send(stubs, first, both).result.outcome == APPLIED
     one = feeds.send(stubs, feeds.snapshot(both[:1], scope), both[:1]).result
     assert (one.outcome, one.closed) == (APPLIED, 1)
-    assert spans(stubs, iins[1]) == [("2020-03-01", feeds.AS_OF)]
+    assert feeds.spans(stubs, iins[1]) == [("2020-03-01", feeds.AS_OF)]
     assert feeds.send(stubs, first, both).result.outcome == APPLIED
-    assert spans(stubs, iins[1]) == [("2020-03-01", "")]
+    assert feeds.spans(stubs, iins[1]) == [("2020-03-01", "")]
 
 
 def test_a_bad_record_protects_its_person_from_a_snapshot(stubs: Stubs) -> None:
@@ -298,8 +272,8 @@ def test_a_bad_record_protects_its_person_from_a_snapshot(stubs: Stubs) -> None:
     bad = [feeds.record(kept, source="labour", category="targeted_aid", assigned_on="2026-02-30")]
     synced = feeds.send(stubs, feeds.snapshot(bad, scope, as_of="2026-01-15"), bad)
     assert (synced.result.rejected, synced.result.closed) == (1, 1)
-    assert spans(stubs, kept) == [("2020-03-01", "")]
-    assert spans(stubs, closed) == [("2020-03-01", "2026-01-15")]
+    assert feeds.spans(stubs, kept) == [("2020-03-01", "")]
+    assert feeds.spans(stubs, closed) == [("2020-03-01", "2026-01-15")]
 
 
 def test_a_snapshot_moves_the_sender_s_delta_number_on(stubs: Stubs) -> None:
@@ -330,112 +304,4 @@ def test_records_outside_the_scope_of_a_snapshot_are_rejected(stubs: Stubs) -> N
     header = feeds.snapshot(records, ("labour", "disabled_child_carer"))
     synced = feeds.send(stubs, header, records)
     assert [(r.record_no, r.issue) for r in synced.rejected] == [(2, pb.RECORD_ISSUE_SCOPE)]
-    assert statuses(stubs, [inside, outside]) == ["INSURED", "UNKNOWN_CONSUMER"]
-
-
-# --- records that really occur -------------------------------------------------------------------
-
-
-def removal(iin: str, day: str, **fields: str) -> pb.CategoryRecord:
-    """Return a removal that names no assignment."""
-    return feeds.record(iin, assigned_on="", removed_on=day, **fields)
-
-
-def test_a_removal_waits_for_its_assignment(stubs: Stubs) -> None:
-    """It makes nobody known; when the assignment comes it ends on the day of the removal."""
-    iin = new_iin()
-    feeds.send_delta(stubs, removal(iin, "2025-06-01", removal_reason="moved abroad"))
-    assert lookups.status_of(stubs, iin) == "UNKNOWN_CONSUMER"
-    feeds.send_delta(stubs, feeds.record(iin))
-    assert spans(stubs, iin) == [("2020-03-01", "2025-06-01")]
-    assert lookups.status_of(stubs, iin, "2025-05-31") == "INSURED"
-    assert lookups.look_up(stubs, iin, service_date="2025-06-01").grounds == [
-        core_pb2.GROUND_SETTLED_MONTHS
-    ]
-
-
-def test_a_removal_dated_in_the_past_takes_cover_away_from_that_day(stubs: Stubs) -> None:
-    """What was answered stays answerable by its knowledge time, but now the days are uncovered."""
-    iin = new_iin()
-    applied = feeds.send_delta(stubs, feeds.record(iin)).result
-    feeds.send_delta(stubs, feeds.record(iin, removed_on="2023-01-01"))
-    assert lookups.status_of(stubs, iin, "2025-06-01") == "NOT_INSURED"
-    known = core_pb2.KnowledgeTime(revision=applied.revision)
-    before = lookups.look_up(stubs, iin, service_date="2025-06-01", known=known)
-    assert before.status == core_pb2.ELIGIBILITY_STATUS_INSURED
-
-
-def test_a_removal_on_or_before_the_assignment_leaves_no_day(stubs: Stubs) -> None:
-    """The person is known, but the span holds no day."""
-    iin = new_iin()
-    feeds.send_delta(stubs, feeds.record(iin, removed_on="2020-03-01"))
-    assert lookups.status_of(stubs, iin, "2020-07-01") == "NOT_INSURED"
-
-
-def test_overlapping_categories_are_each_their_own(stubs: Stubs) -> None:
-    """Removing one of two leaves the other, from whatever source it is."""
-    iin = new_iin()
-    feeds.send_delta(
-        stubs,
-        feeds.record(iin),
-        feeds.record(iin, category="disabled", assigned_on="2021-05-01"),
-        feeds.record(iin, category="", assigned_on="2022-01-01"),
-    )
-    feeds.send_delta(
-        stubs,
-        feeds.record(iin, removed_on="2025-01-01"),
-        removal(iin, "2025-02-01", category=""),
-    )
-    assert spans(stubs, iin) == [
-        ("2020-03-01", "2025-01-01"),
-        ("2021-05-01", ""),
-        ("2022-01-01", "2025-02-01"),
-    ]
-    assert lookups.status_of(stubs, iin) == "INSURED"
-
-
-def test_the_same_record_twice_is_one_assignment(stubs: Stubs) -> None:
-    """In one sync the last of two with one key counts; in a later one it is unchanged."""
-    iin = new_iin()
-    record, removed = feeds.record(iin), feeds.record(iin, removed_on="2025-01-01")
-    synced = feeds.send_delta(stubs, record, removed, record).result
-    assert (synced.records, synced.changed + synced.unchanged) == (3, 3)
-    assert spans(stubs, iin) == [("2020-03-01", "")]
-    again = feeds.send_delta(stubs, record).result
-    assert (again.changed, again.unchanged) == (0, 1)
-
-
-def test_an_assignment_in_the_future_counts_from_its_day(stubs: Stubs) -> None:
-    """Announced early, it opens the package on its first day and not before."""
-    iin = new_iin()
-    feeds.send_delta(stubs, feeds.record(iin, assigned_on="2026-09-01"))
-    assert lookups.status_of(stubs, iin, "2026-08-31") == "NOT_INSURED"
-    assert lookups.status_of(stubs, iin, "2026-09-01") == "INSURED"
-
-
-@pytest.mark.parametrize(
-    ("fields", "issue", "field"),
-    [
-        ({"source": "ministry_of_magic"}, pb.RECORD_ISSUE_SOURCE, "source"),
-        ({"category": "child"}, pb.RECORD_ISSUE_CATEGORY, "category"),
-        ({"category": "wizard"}, pb.RECORD_ISSUE_CATEGORY, "category"),
-        (
-            {"removed_on": "2025-01-01", "removal_source": "ministry_of_magic"},
-            pb.RECORD_ISSUE_REMOVAL,
-            "removal_source",
-        ),
-        (
-            {"removed_on": "2025-01-01", "removal_reason": "x" * 101},
-            pb.RECORD_ISSUE_REMOVAL,
-            "removal_reason",
-        ),
-    ],
-)
-def test_a_record_that_cannot_be_used_is_returned(
-    stubs: Stubs, fields: dict[str, str], issue: int, field: str
-) -> None:
-    """Its place, issue and field are told, its neighbours are applied, its person stays unknown."""
-    good, bad = new_iin(), new_iin()
-    synced = feeds.send_delta(stubs, feeds.record(bad, **fields), feeds.record(good))
-    assert [(r.record_no, r.issue, r.field) for r in synced.rejected] == [(1, issue, field)]
-    assert statuses(stubs, [bad, good]) == ["UNKNOWN_CONSUMER", "INSURED"]
+    assert lookups.statuses_of(stubs, [inside, outside]) == ["INSURED", "UNKNOWN_CONSUMER"]

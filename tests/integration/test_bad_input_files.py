@@ -30,8 +30,14 @@ from tests.integration.people import new_iin, new_reference, wrong_check_digit
 
 SOURCE = "state_corporation"
 AMOUNT_TIYN = 425_000
-REGISTERS = 800
+REGISTERS = 2_000
 """More than a loader sends before it can be killed."""
+
+
+@pytest.fixture(scope="module")
+def gateway(file_gateway: RunningGateway) -> RunningGateway:
+    """What is in a file is the loader's and the wire's affair, not the store's."""
+    return file_gateway
 
 
 def people(count: int) -> list[str]:
@@ -243,21 +249,20 @@ def test_a_killed_load_is_simply_run_again(
 ) -> None:
     """What was committed before the kill is known then, the rest is committed, all of it once."""
     references = [new_reference() for _ in range(REGISTERS)]
-    iins = people(5)
+    iins = people(2)
     content = b"".join(Mt102(reference, iins).content() for reference in references)
     path = write(tmp_path, "payments.txt", content)
     command = [sys.executable, "-m", "osms_client.cli", "load", "--target", gateway.target]
     with subprocess.Popen([*command, str(path)], stdout=subprocess.DEVNULL) as process:
         give_up_at = time.monotonic() + 30
-        while register_of(sdk, references[20]) is None:
+        while register_of(sdk, references[0]) is None:
             assert process.poll() is None
             assert time.monotonic() < give_up_at
-            time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
     report = load(sdk, [path])
     assert report.clean
     assert report.committed + report.already_committed == len(references)
-    assert report.already_committed > 20
+    assert report.already_committed > 0
     assert report.committed > 0
     for iin in iins:
         payments = list(sdk.list_payments(iin))

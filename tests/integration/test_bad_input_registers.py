@@ -10,24 +10,10 @@ from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from osms_client.testing import RunningGateway
 from tests.integration import registers
-from tests.integration.people import new_iin, new_reference, wrong_check_digit
-from tests.integration.wire import Stubs, connected, failure_of
+from tests.integration.people import new_reference
+from tests.integration.wire import Stubs, connected
 
 OTHER_BIN = "160440007161"
-
-
-def full_row(line_no: int = 1) -> pb.PaymentRow:
-    """Return a row with every field set."""
-    return registers.row(
-        line_no,
-        document="000017",
-        surname="Ахметова",
-        given_name="Айгүл",
-        patronymic="Серікқызы",
-        birth_date="1990-01-01",
-        purpose_code="121",
-        payer=core_pb2.Payer(bin="160440007161", name="ЖК Ахметов"),
-    )
 
 
 def committed(stubs: Stubs, *rows: pb.PaymentRow) -> pb.Register:
@@ -38,21 +24,12 @@ def committed(stubs: Stubs, *rows: pb.PaymentRow) -> pb.Register:
     return sent
 
 
-def assert_never_sent(stubs: Stubs, register: pb.Register) -> None:
-    """Assert that nothing of a register is in the store, nor its people."""
-    failure = failure_of(lambda: registers.summary(stubs, register))
-    assert failure.reason == "REGISTER_NOT_FOUND"
-    for row in register.rows:
-        if len(row.iin) == 12:
-            assert not registers.payments(stubs, row.iin)
-
-
 # --- the same again ------------------------------------------------------------------------------
 
 
 def test_a_register_sent_twice_is_answered_with_its_first_result(stubs: Stubs) -> None:
     """The second answer is ALREADY_COMMITTED with the first revision, time and suspended lines."""
-    sent = registers.register(full_row(1), registers.row(2, "12"))
+    sent = registers.register(registers.full_row(1), registers.row(2, "12"))
     first, second = registers.ingest(stubs, sent, sent)
     third = registers.ingest_one(stubs, sent)
     assert first.outcome == pb.REGISTER_OUTCOME_COMMITTED
@@ -66,7 +43,7 @@ def test_a_register_sent_twice_is_answered_with_its_first_result(stubs: Stubs) -
 
 def test_how_a_register_was_split_does_not_make_it_another(stubs: Stubs) -> None:
     """Rows in another order and over several messages are the same register."""
-    rows = [full_row(1), registers.row(2), registers.row(3)]
+    rows = [registers.full_row(1), registers.row(2), registers.row(3)]
     sent = committed(stubs, *rows)
     head = registers.changed(sent)
     del head.rows[:]
@@ -92,7 +69,7 @@ def test_two_connections_at_the_same_moment_commit_a_register_once(
     gateway: RunningGateway, stubs: Stubs
 ) -> None:
     """Exactly one sender hears COMMITTED, the other ALREADY_COMMITTED, of the same revision."""
-    sent = [registers.register(full_row(1), registers.row(2, "12")) for _ in range(20)]
+    sent = [registers.register(registers.full_row(1), registers.row(2, "12")) for _ in range(20)]
     start = Barrier(2)
 
     def send() -> list[pb.RegisterResult]:
@@ -128,7 +105,7 @@ def test_of_two_contents_at_the_same_moment_one_is_committed_and_one_is_in_confl
             return registers.ingest_one(own, register)
 
     for _ in range(5):
-        one = registers.register(full_row())
+        one = registers.register(registers.full_row())
         row = pb.PaymentRow()
         row.CopyFrom(one.rows[0])
         row.amount_tiyn += 1
@@ -161,7 +138,7 @@ ROW_CHANGES: dict[str, Any] = {
 @pytest.mark.parametrize("field", ROW_CHANGES)
 def test_a_row_that_differs_is_named(stubs: Stubs, field: str) -> None:
     """The same reference with one field of one row changed is a CONFLICT that names the field."""
-    sent = committed(stubs, full_row(3), full_row(7), full_row(9))
+    sent = committed(stubs, registers.full_row(3), registers.full_row(7), registers.full_row(9))
     other = registers.changed(sent)
     row = other.rows[1]
     row.ClearField(field)  # type: ignore[arg-type] # a name of the contract
@@ -177,7 +154,7 @@ def test_a_row_that_differs_is_named(stubs: Stubs, field: str) -> None:
 
 def test_an_amount_moved_between_rows_is_named(stubs: Stubs) -> None:
     """Totals that still add up do not hide two changed amounts: the first line is named."""
-    sent = committed(stubs, full_row(3), full_row(7))
+    sent = committed(stubs, registers.full_row(3), registers.full_row(7))
     other = registers.changed(sent)
     other.rows[0].amount_tiyn += 100
     other.rows[1].amount_tiyn -= 100
@@ -191,7 +168,7 @@ def test_an_amount_moved_between_rows_is_named(stubs: Stubs) -> None:
 
 def test_a_changed_amount_with_its_total_is_a_conflict(stubs: Stubs) -> None:
     """One amount and the declared sum changed together are refused, and nothing changes."""
-    sent = committed(stubs, full_row(3))
+    sent = committed(stubs, registers.full_row(3))
     other = registers.changed(sent)
     other.rows[0].amount_tiyn += 1
     other.declared.amount_tiyn += 1
@@ -218,7 +195,7 @@ def test_a_header_field_that_differs_is_named(
     stubs: Stubs, field: str, value: Any, named: str
 ) -> None:
     """The same reference with one field of the header changed is a CONFLICT that names it."""
-    sent = committed(stubs, full_row())
+    sent = committed(stubs, registers.full_row())
     result = registers.ingest_one(stubs, registers.changed(sent, **{field: value}))
     assert result.outcome == pb.REGISTER_OUTCOME_REFUSED
     assert result.refusal == pb.REGISTER_REFUSAL_CONFLICT
@@ -228,8 +205,8 @@ def test_a_header_field_that_differs_is_named(
 
 def test_a_row_added_or_left_out_is_a_conflict(stubs: Stubs) -> None:
     """More or fewer rows under the same reference are refused and change nothing."""
-    sent = committed(stubs, full_row(1), full_row(2))
-    for rows in (list(sent.rows)[:1], [*sent.rows, full_row(3)]):
+    sent = committed(stubs, registers.full_row(1), registers.full_row(2))
+    for rows in (list(sent.rows)[:1], [*sent.rows, registers.full_row(3)]):
         other = registers.changed(sent, rows=rows, declared=registers.totals(rows))
         result = registers.ingest_one(stubs, other)
         assert result.refusal == pb.REGISTER_REFUSAL_CONFLICT
@@ -239,7 +216,7 @@ def test_a_row_added_or_left_out_is_a_conflict(stubs: Stubs) -> None:
 
 def test_a_suspended_row_that_differs_is_named(stubs: Stubs) -> None:
     """Rows in suspense are compared like payments: by the texts that were sent."""
-    sent = committed(stubs, full_row(1), registers.row(2, "12"))
+    sent = committed(stubs, registers.full_row(1), registers.row(2, "12"))
     other = registers.changed(sent)
     other.rows[1].iin = "13"
     result = registers.ingest_one(stubs, other)
@@ -260,7 +237,7 @@ def test_other_sources_may_use_the_same_reference_only_if_they_send_payments(
     stubs: Stubs,
 ) -> None:
     """A source without a feed of registers cannot send one, whatever its reference."""
-    sent = committed(stubs, full_row())
+    sent = committed(stubs, registers.full_row())
     for source in ("labour", "ministry_of_magic", ""):
         result = registers.ingest_one(stubs, registers.changed(sent, source=source))
         assert result.refusal == pb.REGISTER_REFUSAL_INVALID
@@ -276,7 +253,7 @@ def test_a_register_whose_totals_do_not_match_is_refused_whole(
     stubs: Stubs, field: str, by: int
 ) -> None:
     """The refusal says which total, what was declared and what was counted; nothing counts."""
-    sent = registers.register(full_row(1), full_row(2), registers.row(3, "12"))
+    sent = registers.register(registers.full_row(1), registers.full_row(2), registers.row(3, "12"))
     right = getattr(sent.declared, field)
     setattr(sent.declared, field, right + by)
     result = registers.ingest_one(stubs, sent)
@@ -285,27 +262,27 @@ def test_a_register_whose_totals_do_not_match_is_refused_whole(
     assert result.field == f"declared.{field}"
     assert (result.declared, result.counted) == (str(right + by), str(right))
     assert result.revision == 0
-    assert_never_sent(stubs, sent)
+    registers.assert_never_sent(stubs, sent)
     setattr(sent.declared, field, right)
     assert registers.ingest_one(stubs, sent).outcome == pb.REGISTER_OUTCOME_COMMITTED
 
 
 def test_two_rows_with_one_line_number_are_refused(stubs: Stubs) -> None:
     """A line number names one line for ever, so a register that repeats one is refused whole."""
-    sent = registers.register(full_row(1), full_row(2), full_row(2))
+    sent = registers.register(registers.full_row(1), registers.full_row(2), registers.full_row(2))
     result = registers.ingest_one(stubs, sent)
     assert result.refusal == pb.REGISTER_REFUSAL_DUPLICATE_LINE
     assert result.field == "rows[2].line_no"
-    assert_never_sent(stubs, sent)
+    registers.assert_never_sent(stubs, sent)
 
 
 @pytest.mark.parametrize("line_no", [0, -1])
 def test_line_numbers_are_positive(stubs: Stubs, line_no: int) -> None:
     """A row without a line number could never be found again."""
-    sent = registers.register(full_row(1), full_row(line_no))
+    sent = registers.register(registers.full_row(1), registers.full_row(line_no))
     result = registers.ingest_one(stubs, sent)
     assert result.refusal == pb.REGISTER_REFUSAL_INVALID
-    assert_never_sent(stubs, sent)
+    registers.assert_never_sent(stubs, sent)
 
 
 def test_a_register_without_rows_is_refused(stubs: Stubs) -> None:
@@ -313,12 +290,12 @@ def test_a_register_without_rows_is_refused(stubs: Stubs) -> None:
     sent = registers.register()
     result = registers.ingest_one(stubs, sent)
     assert result.refusal == pb.REGISTER_REFUSAL_EMPTY
-    assert_never_sent(stubs, sent)
+    registers.assert_never_sent(stubs, sent)
 
 
 def test_a_register_without_totals_is_refused(stubs: Stubs) -> None:
     """Control totals are required: their absence is not a total of zero."""
-    sent = registers.register(full_row())
+    sent = registers.register(registers.full_row())
     sent.ClearField("declared")
     result = registers.ingest_one(stubs, sent)
     assert result.refusal == pb.REGISTER_REFUSAL_INVALID
@@ -337,13 +314,13 @@ def test_a_register_of_too_many_rows_is_refused(stubs: Stubs) -> None:
             pb.IngestRegistersRequest(register=pb.Register(rows=rows), more_follows=True)
         )
     requests[-1].more_follows = False
-    requests.append(pb.IngestRegistersRequest(register=registers.register(full_row())))
+    requests.append(pb.IngestRegistersRequest(register=registers.register(registers.full_row())))
     answers = stubs.payments.IngestRegisters(iter(requests), timeout=30)
     refused, next_one = [answer.result for answer in answers]
     assert refused.refusal == pb.REGISTER_REFUSAL_TOO_LARGE
     assert (refused.declared, refused.counted) == ("100000", "100001")
     assert next_one.outcome == pb.REGISTER_OUTCOME_COMMITTED
-    assert_never_sent(stubs, head)
+    registers.assert_never_sent(stubs, head)
 
 
 @pytest.mark.parametrize(
@@ -357,66 +334,7 @@ def test_a_register_of_too_many_rows_is_refused(stubs: Stubs) -> None:
 )
 def test_a_header_that_breaks_a_rule_is_refused(stubs: Stubs, field: str, value: Any) -> None:
     """A reference is required and texts have limits; the field is named."""
-    sent = registers.changed(registers.register(full_row()), **{field: value})
+    sent = registers.changed(registers.register(registers.full_row()), **{field: value})
     result = registers.ingest_one(stubs, sent)
     assert result.refusal == pb.REGISTER_REFUSAL_INVALID
     assert result.field.startswith(field)
-
-
-# --- rows that cannot be payments ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("change", "issue", "field"),
-    [
-        ({"amount_tiyn": 0}, pb.LINE_ISSUE_AMOUNT_NOT_POSITIVE, "amount_tiyn"),
-        ({"amount_tiyn": -100}, pb.LINE_ISSUE_AMOUNT_NOT_POSITIVE, "amount_tiyn"),
-        ({"purpose_code": "010"}, pb.LINE_ISSUE_PURPOSE_CODE_UNKNOWN, "purpose_code"),
-        ({"purpose_code": "0122"}, pb.LINE_ISSUE_PURPOSE_CODE_UNKNOWN, "purpose_code"),
-        ({"purpose_code": "١٢٢"}, pb.LINE_ISSUE_PURPOSE_CODE_UNKNOWN, "purpose_code"),
-        ({"period": "2017-06"}, pb.LINE_ISSUE_PERIOD_OUT_OF_RANGE, "period"),
-    ],
-)
-def test_a_bad_row_is_suspended_and_the_totals_still_add_up(
-    stubs: Stubs, change: dict[str, Any], issue: int, field: str
-) -> None:
-    """The money of a row that cannot be a payment is kept apart, with its reason."""
-    bad = registers.row(2, **change)
-    sent = registers.register(full_row(1), bad)
-    result = registers.ingest_one(stubs, sent)
-    (line,) = result.suspended_lines
-    assert (line.line_no, line.issue, line.field) == (2, issue, field)
-    assert result.suspended.amount_tiyn == bad.amount_tiyn
-    stands = registers.summary(stubs, sent)
-    kinds = (stands.accepted, stands.suspended, stands.corrected, stands.refunded)
-    assert sum(kind.rows for kind in kinds) == stands.total.rows == 2
-    assert sum(kind.amount_tiyn for kind in kinds) == stands.declared.amount_tiyn
-    assert not registers.payments(stubs, bad.iin)
-
-
-def test_what_only_looks_strange_is_accepted_with_a_warning(stubs: Stubs) -> None:
-    """A birth date that does not fit, an unusual seventh digit, a wrong BIN: paid, and said."""
-    born = registers.row(1, birth_date="1991-01-01")
-    seventh = registers.row(2, "900101790008")
-    payer = registers.row(3, payer=core_pb2.Payer(bin=wrong_check_digit(OTHER_BIN)))
-    result = registers.ingest_one(stubs, registers.register(born, seventh, payer))
-    assert result.accepted.rows == 3
-    assert {(w.line_no, w.issue) for w in result.warnings} == {
-        (1, pb.LINE_ISSUE_BIRTH_DATE),
-        (2, pb.LINE_ISSUE_IIN_SEVENTH_DIGIT),
-        (3, pb.LINE_ISSUE_PAYER_BIN),
-    }
-
-
-def test_one_person_in_two_rows_is_one_of_the_declared_people(stubs: Stubs) -> None:
-    """People are counted by their IIN texts, documents by theirs, rows by themselves."""
-    iin = new_iin()
-    rows = [
-        registers.row(1, iin, document="a"),
-        registers.row(2, iin, document="b", period="2025-11"),
-        registers.row(3),
-    ]
-    sent = registers.register(*rows)
-    assert (sent.declared.people, sent.declared.documents) == (2, 3)
-    result = registers.ingest_one(stubs, sent)
-    assert result.accepted.rows == 3

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import grpc
@@ -17,44 +16,11 @@ from osms.v1 import payment_service_pb2 as pb
 from osms_client.testing import RunningGateway
 from tests.integration import feeds, half_sender, lookups, registers
 from tests.integration.people import new_iin
-from tests.integration.test_bad_input_registers import assert_never_sent
+from tests.integration.streams import Sender, halves
 from tests.integration.wire import DEADLINE_S, Stubs, failure_of
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
 OPTIONS = consumer_pb.LookupOptions(purpose=core_pb2.PURPOSE_ROSTER)
-
-
-class Sender:
-    """The client's side of a stream, sent message by message."""
-
-    def __init__(self, method: Any) -> None:
-        self._messages: Queue[Any] = Queue()
-        self.call = method(iter(self._messages.get, None), timeout=DEADLINE_S)
-
-    def send(self, *messages: Any) -> None:
-        """Send messages and leave the stream open."""
-        for message in messages:
-            self._messages.put(message)
-
-    def end(self) -> list[Any]:
-        """Say that no more follows, and return the answers not taken yet."""
-        self._messages.put(None)
-        return list(self.call)
-
-    def break_off(self) -> None:
-        """Take the call back, as a client that goes away."""
-        self.call.cancel()
-        self._messages.put(None)
-
-
-def halves(register: pb.Register) -> tuple[pb.IngestRegistersRequest, pb.IngestRegistersRequest]:
-    """Return a register in two messages."""
-    first = registers.changed(register, rows=list(register.rows)[:1])
-    rest = pb.Register(rows=list(register.rows)[1:])
-    return (
-        pb.IngestRegistersRequest(register=first, more_follows=True),
-        pb.IngestRegistersRequest(register=rest),
-    )
 
 
 def two_rows() -> pb.Register:
@@ -75,7 +41,7 @@ def test_a_stream_that_ends_inside_a_register_leaves_nothing_of_it(stubs: Stubs)
     assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
     assert (failure.reason, failure.metadata) == ("STREAM_OUT_OF_ORDER", {"expected": "rows"})
     assert registers.summary(stubs, before).total.rows == 2
-    assert_never_sent(stubs, cut)
+    registers.assert_never_sent(stubs, cut)
     assert registers.ingest_one(stubs, cut).outcome == pb.REGISTER_OUTCOME_COMMITTED
 
 
@@ -88,7 +54,7 @@ def test_a_call_taken_back_inside_a_register_leaves_nothing_of_it(stubs: Stubs) 
     stream.send(halves(cut)[0])
     stream.break_off()
     assert registers.summary(stubs, before).total.rows == 2
-    assert_never_sent(stubs, cut)
+    registers.assert_never_sent(stubs, cut)
     assert registers.ingest_one(stubs, cut).outcome == pb.REGISTER_OUTCOME_COMMITTED
 
 
@@ -106,7 +72,7 @@ def test_a_killed_client_leaves_its_answered_registers_and_nothing_of_the_next(
         assert client.stdout.readline() == "answered\n"
         client.kill()
     assert registers.summary(stubs, whole).total.rows == 2
-    assert_never_sent(stubs, half)
+    registers.assert_never_sent(stubs, half)
     outcomes = [result.outcome for result in registers.ingest(stubs, whole, half)]
     assert outcomes == [pb.REGISTER_OUTCOME_ALREADY_COMMITTED, pb.REGISTER_OUTCOME_COMMITTED]
 
@@ -151,7 +117,7 @@ def test_a_message_that_continues_a_register_holds_only_rows(
     assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
     assert failure.reason == "STREAM_OUT_OF_ORDER"
     assert failure.metadata == {"expected": "rows"}
-    assert_never_sent(stubs, cut)
+    registers.assert_never_sent(stubs, cut)
 
 
 # --- syncs ---------------------------------------------------------------------------------------
@@ -316,7 +282,7 @@ def test_a_message_over_the_size_limit_ends_its_call_and_nothing_else(stubs: Stu
     huge.rows[0].surname = "x" * MESSAGE_BYTES_MAX
     failure = failure_of(lambda: registers.ingest_one(stubs, huge))
     assert failure.status is grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert_never_sent(stubs, huge)
+    registers.assert_never_sent(stubs, huge)
     question = lookups.question(new_iin(), surname="x" * MESSAGE_BYTES_MAX)
     failure = failure_of(lambda: stubs.consumers.LookupConsumer(question, timeout=DEADLINE_S))
     assert failure.status is grpc.StatusCode.RESOURCE_EXHAUSTED

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from osms_client.testing import RunningGateway
 from tests.integration import feeds, registers
 from tests.integration.people import new_iin, new_reference, wrong_check_digit
@@ -50,6 +52,12 @@ def grpcurl(gateway: RunningGateway, *command: str, send: list[Any] | None = Non
         check=False,
     )
     return Ended(ended.returncode, ended.stdout, ended.stderr)
+
+
+@pytest.fixture(scope="module")
+def gateway(file_gateway: RunningGateway) -> RunningGateway:
+    """The wire is the same over every store."""
+    return file_gateway
 
 
 def test_it_lists_the_services_and_their_calls(gateway: RunningGateway) -> None:

@@ -20,7 +20,7 @@ from osms_client.testing import RunningGateway
 from tests.integration import feeds, lookups, registers
 from tests.integration.gateways import serving
 from tests.integration.people import new_iin
-from tests.integration.test_bad_input_streams import Sender, halves
+from tests.integration.streams import Sender, halves
 from tests.integration.wire import DEADLINE_S, Failure, Stubs, connected, failure_of
 
 SERVICES = {
@@ -37,6 +37,12 @@ def own(prepared_store: Path, tmp_path: Path) -> Iterator[RunningGateway]:
     """A gateway for one test, which may end it."""
     with serving(prepared_store, tmp_path) as gateway:
         yield gateway
+
+
+@pytest.fixture(scope="module")
+def gateway(file_gateway: RunningGateway) -> RunningGateway:
+    """Health and reflection are the same over every store."""
+    return file_gateway
 
 
 # --- how it is -----------------------------------------------------------------------------------
