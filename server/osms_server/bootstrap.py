@@ -22,6 +22,7 @@ from osms.v1 import (
     payment_service_pb2_grpc,
 )
 from osms_server import logs
+from osms_server.inquiry import Inquiry
 from osms_server.interceptors import ErrorInterceptor
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
@@ -30,6 +31,8 @@ from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
 from osms_storage.store import Store
+
+_log = logs.logger(__name__)
 
 HEALTH_CHECK_EVERY_S = 1.0
 PING_INTERVAL_MIN_MS = 60_000
@@ -70,16 +73,19 @@ async def running_gateway(
     ``extra_handlers`` are served beside the contract, as the controls of the benchmarks are.
 
     Raises SchemaMismatchError if the store's schema is not this release's, OSError if the address
-    cannot be listened on, ValueError if a test clock is asked for on one that is not loopback.
+    cannot be listened on, ValueError if it is not a loopback address.
     """
     host, _, _ = settings.listen.rpartition(":")
-    if settings.test_clock and not _loopback(host):
-        raise ValueError("A test clock is for loopback addresses only.")
+    if not _loopback(host):
+        # Until callers have identities, nobody on a network may ask; nor move a clock, ever.
+        raise ValueError(f"The gateway speaks plain text: it listens on loopback only, not {host}.")
     async with open_store(settings) as store:
+        store.clock()  # a test clock that cannot be read stops the start
         await _check_schema_if_reachable(store)
         stopping = asyncio.Event()
         server = grpc.aio.server(
             interceptors=[ErrorInterceptor(stopping)],
+            maximum_concurrent_rpcs=settings.calls_max,
             options=[
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
@@ -114,7 +120,7 @@ async def _check_schema_if_reachable(store: Store) -> None:
     except StoreUnavailableError:
         if not store.remote:
             raise
-        logs.logger(__name__).warning("store is away")
+        _log.warning("store is away")
 
 
 def _listen(server: grpc.aio.Server, address: str) -> int:
@@ -126,14 +132,16 @@ def _listen(server: grpc.aio.Server, address: str) -> int:
 
 def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> health.HealthServicer:
     laws = Laws(store)
+    # One for all: it holds the one connection that present lookups share.
+    inquiry = Inquiry(store, laws)
     consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
-        ConsumerServicer(store, laws, settings), server
+        ConsumerServicer(store, laws, inquiry, settings), server
     )
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
         PaymentServicer(store, laws, settings), server
     )
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(
-        CategoryServicer(store, laws, settings), server
+        CategoryServicer(store, laws, inquiry, settings), server
     )
     health_servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
@@ -162,8 +170,10 @@ async def _watch_health(store: Store, servicer: health.HealthServicer) -> None:
         status = health_pb2.HealthCheckResponse.SERVING
         try:
             await check_schema(store)
-        except StoreError:
+        except Exception as exc:
             status = health_pb2.HealthCheckResponse.NOT_SERVING
+            if not isinstance(exc, StoreError):
+                _log.error("health check", places=logs.places(exc))
         for name in ("", *SERVICES):
             await servicer.set(name, status)
         await asyncio.sleep(HEALTH_CHECK_EVERY_S)

@@ -87,7 +87,7 @@ class Inquiry:
                 await newest_reference_revision(connection, revision),
                 await read_feeds(connection, revision),
             )
-            law = await self._laws.at(moment)
+            law = await self._laws.at(moment, connection)
             ledgers = await replay_ledgers(connection, iins, law.data, law.policy, revision)
         stale = law.stale_sources(moment.feeds, seen_from)
         return View(law, moment, revision, now, stale, ledgers)

@@ -1,7 +1,10 @@
 """What the law and the reference data say at a revision of the store."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.values import almaty_date
 from osms_server import rules
@@ -11,6 +14,8 @@ from osms_storage.records import Feed, Feeds, LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData, load_reference, newest_reference_revision
 from osms_storage.store import Store, newest_revision
 
+LAW_AGE_MAX_S = 1.0
+"""How soon `osms init` takes effect in a gateway that serves."""
 LAWS_KEPT_MAX = 16
 """How many past states of the reference data stay in memory."""
 
@@ -112,22 +117,25 @@ class Laws:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._laws: dict[int, Law] = {}
+        self._looked_at = 0.0
 
-    async def at(self, moment: Moment) -> Law:
-        """Return the law of a moment."""
-        law = self._laws.get(moment.reference_revision)
-        if law is None:
-            async with self._store.reading() as connection:
-                law = Law(await load_reference(connection, moment.reference_revision))
-            self._laws[moment.reference_revision] = law
-            if len(self._laws) > LAWS_KEPT_MAX:
-                self._laws.pop(min(self._laws))
-        return law
+    async def at(self, moment: Moment, connection: AsyncConnection | None = None) -> Law:
+        """Return the law of a moment; read by the connection the caller holds, if it holds one."""
+        number = moment.reference_revision
+        if number not in self._laws:
+            if connection is None:
+                async with self._store.reading() as own:
+                    return await self._load(own, number)
+            return await self._load(connection, number)
+        return self._laws[number]
 
     async def newest(self) -> Law:
-        """Return the law of the newest reference data seen; reads the store only once."""
-        if not self._laws:
-            await self.refresh()
+        """Return the law of the newest reference data, at most a moment old."""
+        now = asyncio.get_running_loop().time()
+        if not self._laws or now >= self._looked_at + LAW_AGE_MAX_S:
+            law = await self.refresh()
+            self._looked_at = now
+            return law
         return self._laws[max(self._laws)]
 
     async def refresh(self) -> Law:
@@ -135,6 +143,12 @@ class Laws:
         async with self._store.reading() as connection:
             revision, _ = await newest_revision(connection)
             number = await newest_reference_revision(connection, revision)
-            if number not in self._laws:
-                self._laws[number] = Law(await load_reference(connection, number))
-        return self._laws[number]
+            return self._laws.get(number) or await self._load(connection, number)
+
+    async def _load(self, connection: AsyncConnection, number: int) -> Law:
+        law = Law(await load_reference(connection, number))
+        self._laws[number] = law
+        if len(self._laws) > LAWS_KEPT_MAX:
+            # Past law is read again when it is asked for again.
+            self._laws.pop(min(self._laws))
+        return law

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+PORT_MAX = 65_535
 
 
 class Settings(BaseSettings):
@@ -25,24 +27,34 @@ class Settings(BaseSettings):
     """Host and port; port 0 takes a free one."""
     test_clock: Path | None = None
     """File with the ISO instant at which the clock stands; only on loopback."""
+    calls_max: Annotated[int, Field(ge=1)] = 2_000
+    """The most calls at a time; more are refused with RESOURCE_EXHAUSTED."""
     shutdown_grace_s: Annotated[float, Field(gt=0, le=10)] = 8.0
     """How long calls in flight may go on after SIGTERM."""
-    message_bytes_max: Annotated[int, Field(ge=64 * 1024)] = 16 * 1024 * 1024
+    message_bytes_max: Annotated[int, Field(ge=64 * 1024, le=64 * 1024 * 1024)] = 16 * 1024 * 1024
     """The largest message taken or sent."""
     batch_items_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """The most people in a batch or in one message of a stream."""
-    register_rows_max: Annotated[int, Field(ge=1)] = 100_000
+    register_rows_max: Annotated[int, Field(ge=1, le=100_000)] = 100_000
     """The most rows of a register: one is held in memory whole."""
-    group_rows_max: Annotated[int, Field(ge=1)] = 20_000
+    group_rows_max: Annotated[int, Field(ge=1, le=100_000)] = 20_000
     """About how many rows of registers that wait at the same moment share a commit."""
-    chunk_records_max: Annotated[int, Field(ge=1)] = 10_000
+    chunk_records_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """The most records in one message of a sync."""
-    lines_max: Annotated[int, Field(ge=1)] = 10_000
+    lines_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """The most lines to resolve or reverse in one call."""
     snapshot_close_share_max: Annotated[float, Field(ge=0, le=1)] = 0.02
     """A snapshot is held if it would close a larger share of a category's open spans ..."""
     snapshot_close_min: Annotated[int, Field(ge=0)] = 100
     """... and more than this many."""
+
+    @field_validator("listen")
+    @classmethod
+    def _has_a_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not (host and port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
+            raise ValueError("must be HOST:PORT with a port from 0 to 65535")
+        return value
 
     @classmethod
     def settings_customise_sources(

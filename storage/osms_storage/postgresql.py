@@ -7,6 +7,7 @@ driver's errors mean.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from zlib import crc32
 
 import asyncpg
 from sqlalchemy import Table, text
@@ -45,6 +46,7 @@ def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]
         pool_size=1,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={**arguments, "server_settings": {"synchronous_commit": "on"}},
     )
     reader = create_async_engine(
@@ -52,6 +54,7 @@ def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]
         pool_size=readers,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         # One moment for all statements of a read.
         isolation_level="REPEATABLE READ",
         connect_args=arguments,
@@ -90,7 +93,8 @@ async def bulk_insert(
     if update is None:
         await driver.copy_records_to_table(table.name, columns=columns, records=rows)
         return
-    staging = f"staging_{table.name}"
+    # One for each set of columns: the table outlives the transaction on its connection.
+    staging = f"staging_{table.name}_{crc32(names.encode()):x}"
     await driver.execute(
         f"CREATE TEMP TABLE IF NOT EXISTS {staging} ON COMMIT DELETE ROWS AS"
         f" SELECT {names} FROM {table.name} WITH NO DATA"

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Table, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -18,18 +19,31 @@ from osms_storage.conflicts import conflict_clause
 from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
 from osms_storage.keys import key_text
 
+_AWAY = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_NOTADB,
+}
+"""Errors of the file, not of a statement."""
 BUSY_TIMEOUT_S = 10.0
 """How long a writer waits for another process to finish."""
 
 
 def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the writing engine (one connection) and the reading one (``readers`` connections)."""
-    writer = create_async_engine(
-        url, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_S}
-    )
-    reader = create_async_engine(
-        url, pool_size=readers, max_overflow=0, connect_args={"timeout": BUSY_TIMEOUT_S}
-    )
+    # What an error quotes of a statement must not hold people.
+    options: dict[str, Any] = {
+        "max_overflow": 0,
+        "hide_parameters": True,
+        "connect_args": {"timeout": BUSY_TIMEOUT_S},
+    }
+    writer = create_async_engine(url, pool_size=1, **options)
+    reader = create_async_engine(url, pool_size=readers, **options)
     for engine, begin in ((writer, "BEGIN IMMEDIATE"), (reader, "BEGIN")):
         event.listen(engine.sync_engine, "connect", _on_connect)
         event.listen(engine.sync_engine, "begin", lambda c, sql=begin: c.exec_driver_sql(sql))
@@ -91,6 +105,8 @@ def translated() -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error, OSError) as exc:
         raise _meaning(exc) from exc
+    except PoolTimeoutError as exc:
+        raise StoreUnavailableError("The store is too busy now.") from exc
 
 
 def _meaning(exc: Exception) -> Exception:
@@ -99,9 +115,8 @@ def _meaning(exc: Exception) -> Exception:
         code = getattr(cause, "sqlite_errorcode", None)
         if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
             return StoreFullError("The disk of the store is full.")
-        if isinstance(cause, sqlite3.OperationalError) or (
-            code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-        ):
+        away = code is None or code & 0xFF in _AWAY or "no such table" in str(cause)
+        if away and isinstance(cause, sqlite3.DatabaseError):
             return StoreUnavailableError("The store cannot be used now.")
     if isinstance(cause, OSError):
         return StoreUnavailableError("The store cannot be used now.")

@@ -1,12 +1,12 @@
 """The store: opened engines, reads at one moment, and units of work that make a revision."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import make_url
@@ -29,6 +29,9 @@ def store_url(store: str) -> str:
     if url.drivername in _DRIVERS:
         url = url.set(drivername=_DRIVERS[url.drivername])
     return url.render_as_string(hide_password=False)
+
+
+Result = TypeVar("Result")
 
 
 class Unit:
@@ -81,6 +84,7 @@ class Store:
         self._writer, self._reader = self._engine.create_engines(self.url, readers=readers)
         self._write_lock = asyncio.Lock()
         self._hot: AsyncConnection | None = None
+        self._finishing: set[asyncio.Task[Any]] = set()
 
     @property
     def remote(self) -> bool:
@@ -96,6 +100,8 @@ class Store:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self._finishing:
+            await asyncio.wait(self._finishing)
         if self._hot is not None:
             await self._hot.close()
         await self._writer.dispose()
@@ -128,6 +134,22 @@ class Store:
                 await hot.invalidate()
                 await hot.close()
                 raise
+
+    async def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do work to its end even if its caller goes away.
+
+        Every write that a call may be cancelled in goes through here: a statement that is cut in
+        its middle would keep the engine's lock until its connection is collected.
+        """
+        task = asyncio.create_task(work)
+        self._finishing.add(task)
+        task.add_done_callback(self._finished)
+        return await asyncio.shield(task)
+
+    def _finished(self, task: "asyncio.Task[Any]") -> None:
+        self._finishing.discard(task)
+        if not task.cancelled():
+            task.exception()  # looked at, lest the loop print it whole
 
     @asynccontextmanager
     async def writing(self, cause: str) -> AsyncIterator[Unit]:

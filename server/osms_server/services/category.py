@@ -1,6 +1,5 @@
 """CategoryService: syncs in, and how fresh every source is."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -14,14 +13,18 @@ from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, timestamp
 from osms_server.inquiry import Inquiry
 from osms_server.law import FeedState, Law, Laws
+from osms_server.logs import logger, places
 from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 from osms_storage import categories, syncs
+from osms_storage.errors import StoreError
 from osms_storage.feeds import held_runs, read_feeds
 from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.reference import UNSPECIFIED
 from osms_storage.store import Store, Unit
+
+_log = logger(__name__)
 
 OPERATOR_REASON_MAX = 500
 ASSIGNMENTS_MAX = 1_000
@@ -32,11 +35,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     """Takes syncs, releases held ones, and lists what is known."""
 
-    def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
+    def __init__(self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings) -> None:
         self._store = store
         self._laws = laws
         self._settings = settings
-        self._inquiry = Inquiry(store, laws)
+        self._inquiry = inquiry
         self._guard = ShrinkGuard(settings.snapshot_close_share_max, settings.snapshot_close_min)
 
     async def SyncCategories(
@@ -57,7 +60,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                     if rejected:
                         yield pb.SyncCategoriesResponse(rejected=rejected)
                 else:
-                    result = await self._commit(incoming)
+                    result = await self._store.finish(self._commit(incoming))
                     incoming = None
                     yield pb.SyncCategoriesResponse(result=_result(result, await self._law()))
             if incoming is not None:
@@ -65,9 +68,14 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         finally:
             if incoming is not None:
                 # Also when the client went away, which cancels this call but not the clean-up.
-                await asyncio.shield(
-                    asyncio.create_task(syncs.discard_run(self._store, incoming.run_id))
-                )
+                await self._discard(incoming.run_id)
+
+    async def _discard(self, run_id: int) -> None:
+        """Forget a sync; what fails here is collected later, and must not hide why it ended."""
+        try:
+            await self._store.finish(syncs.discard_run(self._store, run_id))
+        except StoreError as exc:
+            _log.warning("sync not discarded", run_id=run_id, places=places(exc))
 
     async def _law(self) -> Law:
         return await self._laws.newest()
@@ -75,7 +83,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     async def _open(self, header: pb.SyncHeader) -> Incoming:
         law = await self._law()
         checked = read_header(header, law, almaty_date(self._store.clock()))
-        run_id = await syncs.open_run(self._store, checked)
+        run_id = await self._store.finish(syncs.open_run(self._store, checked))
         return Incoming(run_id, checked, header.sender, law)
 
     async def _stage(self, incoming: Incoming, chunk: pb.SyncChunk) -> list[pb.RejectedRecord]:
@@ -86,7 +94,8 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         if incoming.received > incoming.header.declared_records:
             raise _count_mismatch(incoming)
         if usable or protected:
-            await syncs.stage_records(self._store, incoming.run_id, usable, protected)
+            staged = syncs.stage_records(self._store, incoming.run_id, usable, protected)
+            await self._store.finish(staged)
         return rejected
 
     async def _commit(self, incoming: Incoming) -> SyncResult:
@@ -165,19 +174,22 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
             request.operator_reason, "operator_reason", most=OPERATOR_REASON_MAX, required=True
         )
         fields.check()
+        return await self._store.finish(self._release(request.run_id, reason))
+
+    async def _release(self, run_id: int, reason: str) -> pb.ReleaseHeldSnapshotResponse:
         law = await self._law()
         async with self._store.writing("SNAPSHOT") as unit:
-            held = await syncs.find_held(unit.connection, request.run_id)
+            held = await syncs.find_held(unit.connection, run_id)
             if held is None:
                 raise RequestError(
                     Reason.ERROR_REASON_HELD_SNAPSHOT_NOT_FOUND,
                     "No snapshot with this run id is held.",
-                    {"run_id": str(request.run_id)},
+                    {"run_id": str(run_id)},
                 )
             header, content, counts = held
             result = await categories.apply_run(
                 unit,
-                request.run_id,
+                run_id,
                 header,
                 content=content,
                 counts=counts,

@@ -49,9 +49,9 @@ class _Shared:
 class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     """Answers one, many, or a stream of questions."""
 
-    def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
+    def __init__(self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings) -> None:
         self._store = store
-        self._inquiry = Inquiry(store, laws)
+        self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
 

@@ -275,9 +275,13 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
                 fields.violate(f"{path}.action", "is required")
         fields.check()
         law = await self._laws.newest()
-        async with self._store.writing("RESOLUTION") as unit:
-            results = await resolve(unit, request.resolutions, operator_reason, law)
-        return pb.ResolveSuspenseResponse(results=results, revision=unit.revision)
+
+        async def work() -> pb.ResolveSuspenseResponse:
+            async with self._store.writing("RESOLUTION") as unit:
+                results = await resolve(unit, request.resolutions, operator_reason, law)
+            return pb.ResolveSuspenseResponse(results=results, revision=unit.revision)
+
+        return await self._store.finish(work())
 
     # --- payments --------------------------------------------------------------------------------
 
@@ -309,9 +313,14 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         fields.check()
         assert source is not None
         assert reversed_on is not None
-        async with self._store.writing("REVERSAL") as unit:
-            results = await reverse(unit, source.id, reference, reversed_on, request.lines, law)
-        return pb.ReversePaymentsResponse(results=results, revision=unit.revision)
+        source_id, day = source.id, reversed_on
+
+        async def work() -> pb.ReversePaymentsResponse:
+            async with self._store.writing("REVERSAL") as unit:
+                results = await reverse(unit, source_id, reference, day, request.lines, law)
+            return pb.ReversePaymentsResponse(results=results, revision=unit.revision)
+
+        return await self._store.finish(work())
 
     async def ListPayments(
         self, request: pb.ListPaymentsRequest, context: Context

@@ -1,5 +1,6 @@
 """Brings a store's schema to this release's, and tells where it stands."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -7,7 +8,6 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from osms_storage.engines import engine_for
 from osms_storage.errors import SchemaMismatchError
@@ -21,6 +21,7 @@ def _config() -> Config:
     return config
 
 
+@cache
 def expected_schema() -> str:
     """Return the schema revision this release works with."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
@@ -58,13 +59,14 @@ async def migrate(store: str, target: str = "head") -> str | None:
 
     config = _config()
     url = store_url(store)
-    engine = create_async_engine(url)
+    engine, reader = engine_for(url).create_engines(url, readers=1)
     try:
         with engine_for(url).translated():
             async with engine.begin() as connection:
                 return await connection.run_sync(run)
     finally:
         await engine.dispose()
+        await reader.dispose()
 
 
 async def check_schema(store: Store) -> None:
