@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -188,11 +189,18 @@ def _loopback(host: str) -> bool:
         return False
 
 
+def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log where an error came from that nobody took; its text may quote people."""
+    exc = context.get("exception")
+    _log.error("unhandled", places=logs.places(exc) if exc else [], what=context["message"])
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
     logs.configure()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_unhandled)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with running_gateway(settings) as gateway:

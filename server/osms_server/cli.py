@@ -11,11 +11,11 @@ from rich.console import Console
 from osms_seeds import reference
 from osms_server import rules
 from osms_server.bootstrap import open_store, serve
-from osms_server.law import Laws
+from osms_server.law import Law, Laws
 from osms_server.settings import Settings
+from osms_storage.enactment import apply_reference
 from osms_storage.errors import StoreError
 from osms_storage.migrations import check_schema, migrate
-from osms_storage.reference import apply_reference
 from osms_storage.syncs import expect_delta
 from osms_storage.verification import verify_ledgers
 
@@ -61,7 +61,7 @@ def init(
                 **reference.documents(),
                 "parameter": rules.Parameters.bundled_documents(),
             }
-            changed = await apply_reference(opened, documents)
+            changed = await apply_reference(opened, documents, lambda data: Law(data).policy)
             law = await Laws(opened).refresh()
             for source, number in numbers:
                 if source not in law.data.sources:

@@ -100,8 +100,8 @@ def _window(view: View, day: date) -> tuple[int, int] | None:
 
 
 def _rule(decision: rules.Decision, language: Language) -> pb.DecidingRule:
-    # Exempt and state-paid people are one kind to the caller, in the rule's number and text too.
-    number = 6 if decision.rule == 5 else decision.rule
+    # Exempt and state-paid people are one kind to the caller, in the rule's number too.
+    number = rules.redact_rule(decision.rule)
     return pb.DecidingRule(
         number=number,
         legal_reference=rules.texts.legal_reference(number, language),
@@ -123,15 +123,17 @@ def _month(
     net = sum(p.amount_tiyn - p.reversed_tiyn for p in payments if p.purpose in covering)
     paid = net >= parameters.minimum_tiyn(month)
     settled = paid or _state_settled(ledger, month)
+    # Months before the system's start are not owed.
+    owed = not settled and month >= month_of(parameters.first_day)
     due_on = first_day(month + 1).replace(day=parameters.at(day).payment_due_day)
     shown = pb.LedgerMonth(
         month=format_month(month),
         paid_tiyn=net,
         due_on=due_on.isoformat(),
-        overdue=not settled and day > due_on,
+        overdue=owed and day > due_on,
         blocking=month in decision.blocking_months,
         in_window=window is not None and window[0] <= month <= window[1],
-        owed_tiyn=0 if settled else parameters.independent_payer_rate_tiyn(month),
+        owed_tiyn=parameters.independent_payer_rate_tiyn(month) if owed else 0,
     )
     if paid:
         shown.settlement = pb.MONTH_SETTLEMENT_PAYMENT

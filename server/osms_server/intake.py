@@ -58,7 +58,9 @@ async def in_order(
             async for item in items:
                 weight = weigh(item)
                 await room.enter(weight)
-                await under_way.put(asyncio.create_task(begin(item, weight)))
+                task = asyncio.create_task(begin(item, weight))
+                task.add_done_callback(_look_at)
+                await under_way.put(task)
         finally:
             await under_way.put(None)
 
@@ -73,7 +75,6 @@ async def in_order(
             left = under_way.get_nowait()
             if left is not None:
                 left.cancel()
-                left.add_done_callback(_look_at)
 
 
 def _look_at(task: "asyncio.Task[Any]") -> None:

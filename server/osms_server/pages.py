@@ -27,6 +27,8 @@ def _filter_digest(request: Message) -> str:
     filters.CopyFrom(request)
     filters.ClearField("page_token")
     filters.ClearField("page_size")
+    if "iin" in type(request).DESCRIPTOR.fields_by_name:
+        filters.ClearField("iin")
     return blake2b(filters.SerializeToString(deterministic=True), digest_size=6).hexdigest()
 
 

@@ -116,7 +116,8 @@ def _reversal_line(law: Law, line: pb.ReversalLine, reversed_on: date) -> Revers
     if line.reason_code not in REASON_CODES:
         return "reason_code"
     key = _key(law, line.payment.source, line.payment.reference, line.payment.line_no)
-    content = (*map(str, (key, iin, line.amount_tiyn, line.reason_code, reversed_on)),)
+    fields = (key.source_id, key.reference, key.line_no, iin, line.amount_tiyn)
+    content = map(str, (*fields, line.reason_code, reversed_on))
     return ReversalLine(
         line_no=line.line_no,
         payment=key,

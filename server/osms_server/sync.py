@@ -88,6 +88,14 @@ def _category_id(law: Law, source_code: str, code: str) -> int | None:
     return category.id
 
 
+def _canonical(header: SyncHeader) -> str:
+    """Return the text that equal headers share; kept digests depend on it for ever."""
+    scope = ",".join(f"{source_id}/{category_id}" for source_id, category_id in header.scope)
+    kind = "SNAPSHOT" if header.snapshot else "DELTA"
+    fields = (header.sender_id, kind, header.delta_number, header.as_of, scope)
+    return "\x1f".join(map(str, (*fields, header.declared_records)))
+
+
 @dataclass(frozen=True, slots=True)
 class _RecordError(Exception):
     issue: "pb.RecordIssue.ValueType"
@@ -105,7 +113,7 @@ class Incoming:
         self.rejected = 0
         self._sender_code = sender_code
         self._scope = set(header.scope)
-        self._digest = sha256(repr(header).encode())
+        self._digest = sha256(_canonical(header).encode())
 
     @property
     def content(self) -> bytes:

@@ -37,10 +37,12 @@ SELECT v.* FROM assignment v WHERE {where} AND NOT EXISTS (
     AND n.batch_id > v.batch_id)
 """
 
-# Whether the last version {row} came by a delta whose day is after :as_of.
+# Whether any version of the assignment {row} came by a delta whose day is after :as_of.
 _TOUCHED_LATER = """
-EXISTS (SELECT 1 FROM sync_run r WHERE r.batch_id = {row}.batch_id AND r.kind = 'DELTA'
-  AND r.as_of > :as_of)
+EXISTS (SELECT 1 FROM assignment a JOIN sync_run r ON r.batch_id = a.batch_id
+  WHERE a.iin = {row}.iin AND a.source_id = {row}.source_id
+    AND a.category_id = {row}.category_id AND a.assigned_on = {row}.assigned_on
+    AND r.kind = 'DELTA' AND r.as_of > :as_of)
 """
 
 _FIND_CHANGED = f"""

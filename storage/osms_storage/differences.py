@@ -52,7 +52,13 @@ async def differing_line(
     raws = await connection.execute(select(suspense).where(suspense.c.register_id == register_id))
     stored_raws = {row.line_no: row for row in raws}
     differences = [
-        *(_line_difference(line, stored.get(line.line_no)) for line in checked.accepted),
+        *(
+            # A line that was suspended then and is right now differs in what was wrong.
+            Difference(line.line_no, stored_raws[line.line_no].field, None, None)
+            if line.line_no in stored_raws and line.line_no not in stored
+            else _line_difference(line, stored.get(line.line_no))
+            for line in checked.accepted
+        ),
         *(_raw_difference(item, stored_raws.get(item.raw.line_no)) for item in checked.suspended),
     ]
     found = [difference for difference in differences if difference is not None]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import bulk_insert
@@ -277,6 +277,31 @@ async def replay_ledgers(
         if half is not None:
             ledgers[iin] = ledgers.get(iin, EMPTY)._replace(spans=half[0], died_on=half[1])
     return ledgers
+
+
+PAGE_PEOPLE = 5_000
+"""How many people are gone through at a time where everybody is."""
+
+
+async def people_after(connection: AsyncConnection, last: int) -> list[int]:
+    """Return the next people that have facts or a ledger, ascending by IIN."""
+    parts = [
+        select(
+            select(table.c.iin)
+            .where(table.c.iin > last)
+            .distinct()
+            .order_by(table.c.iin)
+            .limit(PAGE_PEOPLE)
+            .subquery()
+            .c.iin
+        )
+        for table in (ledger, payment, assignment)
+    ]
+    everyone = union_all(*parts).subquery()
+    rows = await connection.scalars(
+        select(everyone.c.iin).distinct().order_by(everyone.c.iin).limit(PAGE_PEOPLE)
+    )
+    return list(rows)
 
 
 # --- writing -------------------------------------------------------------------------------------

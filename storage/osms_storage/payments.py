@@ -116,27 +116,36 @@ async def list_payments(
     return facts
 
 
-async def list_names(
-    connection: AsyncConnection, iin: int, known_revision: int | None = None
-) -> list[PersonName]:
-    """Return what payments known at a revision say of this person's identity."""
-    statement = select(
+_NAMES = (
+    select(
+        payment.c.iin,
         person_name.c.surname,
         person_name.c.given_name,
         person_name.c.patronymic,
         person_name.c.birth_date,
-    ).where(person_name.c.iin == iin)
-    if known_revision is not None:
-        said_by = (
-            select(payment.c.name_id)
-            .join(batch, batch.c.id == _accepted_by)
-            .where(payment.c.iin == iin, batch.c.revision <= known_revision)
-        )
-        statement = statement.where(person_name.c.name_id.in_(said_by))
-    return [
-        PersonName(*row[:3], None if row[3] is None else date.fromordinal(row[3]))
-        for row in await connection.execute(statement)
-    ]
+    )
+    .join(
+        person_name,
+        (person_name.c.iin == payment.c.iin) & (person_name.c.name_id == payment.c.name_id),
+    )
+    .join(batch, batch.c.id == _accepted_by)
+    .where(among(payment.c.iin))
+    .distinct()
+)
+
+
+async def list_names(
+    connection: AsyncConnection, iins: Sequence[int], known_revision: int
+) -> dict[int, list[PersonName]]:
+    """Return what payments known at a revision say of these people's identity."""
+    names: dict[int, list[PersonName]] = defaultdict(list)
+    known = _NAMES.where(batch.c.revision <= known_revision)
+    for iin, surname, given_name, patronymic, born in await connection.execute(
+        known, {"keys": iins}
+    ):
+        birth_date = None if born is None else date.fromordinal(born)
+        names[iin].append(PersonName(surname, given_name, patronymic, birth_date))
+    return names
 
 
 async def _reversed_amounts(

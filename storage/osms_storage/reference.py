@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.schema import reference
-from osms_storage.store import Store
+from osms_storage.store import Unit
 
 Documents = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """kind -> code -> document."""
@@ -143,23 +143,22 @@ async def newest_reference_revision(connection: AsyncConnection, revision: int) 
     return await connection.scalar(statement) or 0
 
 
-async def apply_reference(store: Store, documents: Documents) -> bool:
-    """Bring the reference data to these documents; return whether anything changed."""
-    async with store.writing("REFERENCE") as unit:
-        known = (await load_reference(unit.connection)).documents
-        changes: list[dict[str, Any]] = []
-        for kind in {*documents, *known}:
-            wanted, present = documents.get(kind, {}), known.get(kind, {})
-            for code in {*wanted, *present}:
-                body = wanted.get(code)
-                if body != present.get(code):
-                    text = None if body is None else json.dumps(body, ensure_ascii=False)
-                    changes.append({"kind": kind, "code": code, "body": text})
-        if not changes:
-            return False
-        await unit.open_batch("REFERENCE")
-        number = await unit.next_revision()
-        await unit.connection.execute(
-            insert(reference), [{**change, "revision": number} for change in changes]
-        )
+async def write_reference(unit: Unit, documents: Documents) -> bool:
+    """Bring the reference data to these documents in this unit; return whether anything changed."""
+    known = (await load_reference(unit.connection)).documents
+    changes: list[dict[str, Any]] = []
+    for kind in {*documents, *known}:
+        wanted, present = documents.get(kind, {}), known.get(kind, {})
+        for code in {*wanted, *present}:
+            body = wanted.get(code)
+            if body != present.get(code):
+                text = None if body is None else json.dumps(body, ensure_ascii=False)
+                changes.append({"kind": kind, "code": code, "body": text})
+    if not changes:
+        return False
+    await unit.open_batch("REFERENCE")
+    number = await unit.next_revision()
+    await unit.connection.execute(
+        insert(reference), [{**change, "revision": number} for change in changes]
+    )
     return True

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from osms_storage.enactment import apply_reference
 from osms_storage.migrations import migrate
-from osms_storage.reference import apply_reference
 from osms_storage.store import Store
 from tests.postgres import Postgres
-from tests.storage.world import DOCUMENTS, MovableClock
+from tests.storage.world import DOCUMENTS, MovableClock, policy_of
 
 Copy = Callable[[], str]
 """Makes a fresh copy of the template and returns it as path or URL."""
@@ -22,7 +22,7 @@ StoreFactory = Callable[[MovableClock], Store]
 async def _fill(store: str) -> None:
     await migrate(store)
     async with Store(store, clock=MovableClock(datetime(2010, 1, 1, tzinfo=UTC))) as opened:
-        await apply_reference(opened, DOCUMENTS)
+        await apply_reference(opened, DOCUMENTS, policy_of)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any
 from osms_server.law import Law
 from osms_server.rules import Parameters
 from osms_storage import categories, syncs
+from osms_storage.ledgers import CoverPolicy
 from osms_storage.records import (
     CategoryRecord,
     CheckedRegister,
@@ -49,6 +50,13 @@ DOCUMENTS: dict[str, dict[str, dict[str, Any]]] = {
     "parameter": Parameters.bundled_documents(),
 }
 LAW = Law(ReferenceData(DOCUMENTS))
+
+
+def policy_of(data: ReferenceData) -> CoverPolicy:
+    """Return which payments settle a month under some reference data."""
+    return Law(data).policy
+
+
 STATE_CORPORATION, LABOUR, JUSTICE, SERVICES = 1, 2, 3, 4
 NO_GUARD = ShrinkGuard(close_share_max=1.0, close_min=0)
 

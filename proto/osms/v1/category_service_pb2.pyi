@@ -225,7 +225,8 @@ class SyncHeader(_message.Message):
     """Required."""
     delta_number: _builtins.int
     """Required for a delta: its number, one above the sender's last. For a snapshot: the sender's
-    last delta that it includes, 0 for none; the next delta is at least one above it.
+    last delta that it includes, 0 for none; the next delta is at least one above it. At most 1,000
+    above the sender's last.
     """
     as_of: _builtins.str
     """Required. The day whose state the sync shows; not after today."""
@@ -638,7 +639,7 @@ class SourceFeed(_message.Message):
     name_en: _builtins.str
     """The source's name in English."""
     last_as_of: _builtins.str
-    """The newest day its data speaks of."""
+    """The day its last delivery speaks of."""
     next_delta_number: _builtins.int
     """The number its next delta must have; 0 for registers."""
     stale_after_hours: _builtins.int

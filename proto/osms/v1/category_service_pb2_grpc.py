@@ -75,7 +75,8 @@ class CategoryServiceServicer(object):
         A delta is applied only if its number is the next of its sender. FAILED_PRECONDITION:
         SEQUENCE_GAP, SNAPSHOT_OUTDATED. ALREADY_EXISTS: DELTA_CONFLICT. INVALID_ARGUMENT:
         RECORD_COUNT_MISMATCH, SOURCE_UNKNOWN, SCOPE_INVALID, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
-        RESOURCE_EXHAUSTED: STORE_FULL. An error ends the stream and leaves nothing of its sync.
+        RESOURCE_EXHAUSTED: LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN.
+        An error ends the stream and leaves nothing of its sync.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

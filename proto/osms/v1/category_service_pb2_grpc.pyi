@@ -42,7 +42,8 @@ class CategoryServiceStub:
     A delta is applied only if its number is the next of its sender. FAILED_PRECONDITION:
     SEQUENCE_GAP, SNAPSHOT_OUTDATED. ALREADY_EXISTS: DELTA_CONFLICT. INVALID_ARGUMENT:
     RECORD_COUNT_MISMATCH, SOURCE_UNKNOWN, SCOPE_INVALID, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
-    RESOURCE_EXHAUSTED: STORE_FULL. An error ends the stream and leaves nothing of its sync.
+    RESOURCE_EXHAUSTED: LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN.
+    An error ends the stream and leaves nothing of its sync.
     """
     ReleaseHeldSnapshot: _grpc.UnaryUnaryMultiCallable[_category_service_pb2.ReleaseHeldSnapshotRequest, _category_service_pb2.ReleaseHeldSnapshotResponse]
     """Applies a held snapshot after a person has looked at it. Counts are taken anew.
@@ -74,7 +75,8 @@ class CategoryServiceAsyncStub(CategoryServiceStub):
     A delta is applied only if its number is the next of its sender. FAILED_PRECONDITION:
     SEQUENCE_GAP, SNAPSHOT_OUTDATED. ALREADY_EXISTS: DELTA_CONFLICT. INVALID_ARGUMENT:
     RECORD_COUNT_MISMATCH, SOURCE_UNKNOWN, SCOPE_INVALID, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
-    RESOURCE_EXHAUSTED: STORE_FULL. An error ends the stream and leaves nothing of its sync.
+    RESOURCE_EXHAUSTED: LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN.
+    An error ends the stream and leaves nothing of its sync.
     """
     ReleaseHeldSnapshot: _aio.UnaryUnaryMultiCallable[_category_service_pb2.ReleaseHeldSnapshotRequest, _category_service_pb2.ReleaseHeldSnapshotResponse]  # type: ignore[assignment]
     """Applies a held snapshot after a person has looked at it. Counts are taken anew.
@@ -109,7 +111,8 @@ class CategoryServiceServicer(metaclass=_abc_1.ABCMeta):
         A delta is applied only if its number is the next of its sender. FAILED_PRECONDITION:
         SEQUENCE_GAP, SNAPSHOT_OUTDATED. ALREADY_EXISTS: DELTA_CONFLICT. INVALID_ARGUMENT:
         RECORD_COUNT_MISMATCH, SOURCE_UNKNOWN, SCOPE_INVALID, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
-        RESOURCE_EXHAUSTED: STORE_FULL. An error ends the stream and leaves nothing of its sync.
+        RESOURCE_EXHAUSTED: LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN.
+        An error ends the stream and leaves nothing of its sync.
         """
 
     @_abc_1.abstractmethod

@@ -74,7 +74,7 @@ class LookupConsumerRequest(_message.Message):
     purpose: _core_pb2.Purpose.ValueType
     """Required. Why you ask."""
     case_reference: _builtins.str
-    """Your own number of the case, for the access log. At most 64 characters, no IIN."""
+    """Your own number of the case. At most 64 characters, no IIN. Checked, not kept yet."""
     birth_date: _builtins.str
     """The person's birth date, if you want the identity compared."""
     surname: _builtins.str

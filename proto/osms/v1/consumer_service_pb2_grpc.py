@@ -95,7 +95,8 @@ class ConsumerServiceServicer(object):
         one result per item. The first message sets what all share. The server reads on only while the
         client takes answers, so memory stays constant on both sides.
 
-        Errors: as BatchLookupConsumers; they end the stream, answered messages stay valid.
+        Errors: as BatchLookupConsumers, and UNAVAILABLE SHUTTING_DOWN; they end the stream, answered
+        messages stay valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -57,7 +57,8 @@ class ConsumerServiceStub:
     one result per item. The first message sets what all share. The server reads on only while the
     client takes answers, so memory stays constant on both sides.
 
-    Errors: as BatchLookupConsumers; they end the stream, answered messages stay valid.
+    Errors: as BatchLookupConsumers, and UNAVAILABLE SHUTTING_DOWN; they end the stream, answered
+    messages stay valid.
     """
     ExplainConsumer: _grpc.UnaryUnaryMultiCallable[_consumer_service_pb2.ExplainConsumerRequest, _consumer_service_pb2.ExplainConsumerResponse]
     """Shows how an answer came about: the month ledger, what settled each month, what is missing,
@@ -95,7 +96,8 @@ class ConsumerServiceAsyncStub(ConsumerServiceStub):
     one result per item. The first message sets what all share. The server reads on only while the
     client takes answers, so memory stays constant on both sides.
 
-    Errors: as BatchLookupConsumers; they end the stream, answered messages stay valid.
+    Errors: as BatchLookupConsumers, and UNAVAILABLE SHUTTING_DOWN; they end the stream, answered
+    messages stay valid.
     """
     ExplainConsumer: _aio.UnaryUnaryMultiCallable[_consumer_service_pb2.ExplainConsumerRequest, _consumer_service_pb2.ExplainConsumerResponse]  # type: ignore[assignment]
     """Shows how an answer came about: the month ledger, what settled each month, what is missing,
@@ -148,7 +150,8 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
         one result per item. The first message sets what all share. The server reads on only while the
         client takes answers, so memory stays constant on both sides.
 
-        Errors: as BatchLookupConsumers; they end the stream, answered messages stay valid.
+        Errors: as BatchLookupConsumers, and UNAVAILABLE SHUTTING_DOWN; they end the stream, answered
+        messages stay valid.
         """
 
     @_abc_1.abstractmethod

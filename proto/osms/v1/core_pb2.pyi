@@ -79,7 +79,7 @@ class _PurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purpose.Value
     """An audit of the Fund."""
 
 class Purpose(_Purpose, metaclass=_PurposeEnumTypeWrapper):
-    """Why a person is looked up. Written to the access log."""
+    """Why a person is looked up."""
 
 PURPOSE_UNSPECIFIED: Purpose.ValueType  # 0
 """Not allowed in a request."""

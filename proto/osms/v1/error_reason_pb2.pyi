@@ -99,7 +99,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """RESOURCE_EXHAUSTED. One request exceeds a limit; the metadata names the limit and its value.
     Sending the same again does not help; send less.
 
-    Example: {"limit": "register_rows_max", "value_rows": "100000"}
+    Example: {"limit": "chunk_records_max", "value_records": "10000"}
     """
     ERROR_REASON_STORE_UNAVAILABLE: _ErrorReason.ValueType  # 15
     """UNAVAILABLE with RetryInfo. The store cannot be read or written now. The question was not
@@ -208,7 +208,7 @@ ERROR_REASON_LIMIT_EXCEEDED: ErrorReason.ValueType  # 14
 """RESOURCE_EXHAUSTED. One request exceeds a limit; the metadata names the limit and its value.
 Sending the same again does not help; send less.
 
-Example: {"limit": "register_rows_max", "value_rows": "100000"}
+Example: {"limit": "chunk_records_max", "value_records": "10000"}
 """
 ERROR_REASON_STORE_UNAVAILABLE: ErrorReason.ValueType  # 15
 """UNAVAILABLE with RetryInfo. The store cannot be read or written now. The question was not

@@ -108,16 +108,16 @@ class PaymentServiceServicer(object):
     def ListRegisters(self, request, context):
         """Lists registers, newest first.
 
-        INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+        INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSuspense(self, request, context):
-        """Lists lines that went to suspense, oldest first.
+        """Lists lines that went to suspense, oldest commit first.
 
-        INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+        INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,8 +139,8 @@ class PaymentServiceServicer(object):
         Lines that can be reversed are, in one transaction. The same line again is ALREADY_REVERSED.
         A suspended line is refunded, not reversed.
 
-        INVALID_ARGUMENT: INVALID_REQUEST for the shared fields. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED
-        above 10,000 lines.
+        INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN for the shared fields. RESOURCE_EXHAUSTED:
+        LIMIT_EXCEEDED above 10,000 lines.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,12 +55,12 @@ class PaymentServiceStub:
     ListRegisters: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListRegistersRequest, _payment_service_pb2.ListRegistersResponse]
     """Lists registers, newest first.
 
-    INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+    INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
     """
     ListSuspense: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListSuspenseRequest, _payment_service_pb2.ListSuspenseResponse]
-    """Lists lines that went to suspense, oldest first.
+    """Lists lines that went to suspense, oldest commit first.
 
-    INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+    INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
     """
     ResolveSuspense: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ResolveSuspenseRequest, _payment_service_pb2.ResolveSuspenseResponse]
     """Corrects or refunds suspended lines, one result per line in their order. Lines that can be
@@ -74,8 +74,8 @@ class PaymentServiceStub:
     Lines that can be reversed are, in one transaction. The same line again is ALREADY_REVERSED.
     A suspended line is refunded, not reversed.
 
-    INVALID_ARGUMENT: INVALID_REQUEST for the shared fields. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED
-    above 10,000 lines.
+    INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN for the shared fields. RESOURCE_EXHAUSTED:
+    LIMIT_EXCEEDED above 10,000 lines.
     """
     ListPayments: _grpc.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentsRequest, _payment_service_pb2.ListPaymentsResponse]
     """Lists the payments for one person, by period and day received.
@@ -110,12 +110,12 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     ListRegisters: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListRegistersRequest, _payment_service_pb2.ListRegistersResponse]  # type: ignore[assignment]
     """Lists registers, newest first.
 
-    INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+    INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
     """
     ListSuspense: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListSuspenseRequest, _payment_service_pb2.ListSuspenseResponse]  # type: ignore[assignment]
-    """Lists lines that went to suspense, oldest first.
+    """Lists lines that went to suspense, oldest commit first.
 
-    INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+    INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
     """
     ResolveSuspense: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ResolveSuspenseRequest, _payment_service_pb2.ResolveSuspenseResponse]  # type: ignore[assignment]
     """Corrects or refunds suspended lines, one result per line in their order. Lines that can be
@@ -129,8 +129,8 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
     Lines that can be reversed are, in one transaction. The same line again is ALREADY_REVERSED.
     A suspended line is refunded, not reversed.
 
-    INVALID_ARGUMENT: INVALID_REQUEST for the shared fields. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED
-    above 10,000 lines.
+    INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN for the shared fields. RESOURCE_EXHAUSTED:
+    LIMIT_EXCEEDED above 10,000 lines.
     """
     ListPayments: _aio.UnaryUnaryMultiCallable[_payment_service_pb2.ListPaymentsRequest, _payment_service_pb2.ListPaymentsResponse]  # type: ignore[assignment]
     """Lists the payments for one person, by period and day received.
@@ -180,7 +180,7 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_payment_service_pb2.ListRegistersResponse, _abc.Awaitable[_payment_service_pb2.ListRegistersResponse]]:
         """Lists registers, newest first.
 
-        INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+        INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -189,9 +189,9 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payment_service_pb2.ListSuspenseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payment_service_pb2.ListSuspenseResponse, _abc.Awaitable[_payment_service_pb2.ListSuspenseResponse]]:
-        """Lists lines that went to suspense, oldest first.
+        """Lists lines that went to suspense, oldest commit first.
 
-        INVALID_ARGUMENT: INVALID_REQUEST, PAGE_TOKEN_INVALID.
+        INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN, PAGE_TOKEN_INVALID.
         """
 
     @_abc_1.abstractmethod
@@ -217,8 +217,8 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
         Lines that can be reversed are, in one transaction. The same line again is ALREADY_REVERSED.
         A suspended line is refunded, not reversed.
 
-        INVALID_ARGUMENT: INVALID_REQUEST for the shared fields. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED
-        above 10,000 lines.
+        INVALID_ARGUMENT: INVALID_REQUEST, SOURCE_UNKNOWN for the shared fields. RESOURCE_EXHAUSTED:
+        LIMIT_EXCEEDED above 10,000 lines.
         """
 
     @_abc_1.abstractmethod

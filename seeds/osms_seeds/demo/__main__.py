@@ -38,7 +38,7 @@ def main() -> int:
     """Run the demo; return the exit status."""
     options = _options()
     files = options.folder / "files"
-    shutil.rmtree(options.folder, ignore_errors=True)
+    _clear(options.folder)
     started = time.perf_counter()
     console.rule("People and two years of files")
     summary = write_dataset(files, people=options.people, seed=options.seed)
@@ -70,6 +70,14 @@ def main() -> int:
             _keep_serving(running.target)
     wrong = [one for one in asked if one.answered != one.expected]
     return 1 if comparison.differences or wrong or verified.returncode else 0
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier demo made, and nothing else."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "files" / "timeline.csv").exists():
+            sys.exit(f"{folder} holds something that no demo made; name another folder.")
+        shutil.rmtree(folder)
 
 
 def _options() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -13,12 +14,13 @@ from grpc import StatusCode
 
 from osms_server.errors import Reason, RequestError, Violation
 from osms_server.logs import logger, places
-from osms_storage.errors import RunAbandonedError, StoreFullError, StoreUnavailableError
+from osms_storage.errors import RunAbandonedError, StoreError, StoreFullError, StoreUnavailableError
 
 DOMAIN = "osms.v1"
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
 STOP_S, STOP_SILENCE_S = 4.0, 1.0
 """How long a stream may go on when the server stops, and how long it may be silent then."""
+OUTAGE_LOGGED_EVERY_S = 1.0
 RETRY_AFTER_S = 2
 """What RetryInfo asks for when the store or the server is not available."""
 
@@ -54,10 +56,28 @@ _RETRYABLE = {
 }
 
 
+class _Outages:
+    """Logs what the store could not do, once in a while: an outage fails every call."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    def note(self, exc: StoreError) -> None:
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + OUTAGE_LOGGED_EVERY_S
+            _log.warning("store", places=places(exc))
+
+
+_outages = _Outages()
+
+
 def as_request_error(exc: Exception) -> RequestError:
     """Return what a caller may know of an error; what it may not is logged under an incident id."""
     if isinstance(exc, RequestError):
         return exc
+    if isinstance(exc, StoreError):
+        _outages.note(exc)
     if isinstance(exc, StoreFullError):
         return RequestError(Reason.ERROR_REASON_STORE_FULL, "The store's disk is full.")
     if isinstance(exc, StoreUnavailableError):

@@ -26,6 +26,8 @@ from osms_storage.store import Store, Unit
 
 _log = logger(__name__)
 
+DELTA_NUMBERS_AHEAD_MAX = 1_000
+"""How far a snapshot may move its sender's delta number on."""
 OPERATOR_REASON_MAX = 500
 ASSIGNMENTS_MAX = 1_000
 
@@ -153,6 +155,13 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         return None
 
     async def _judge_snapshot(self, unit: Unit, header: SyncHeader, law: Law) -> None:
+        number = await syncs.last_delta_number(unit.connection, header.sender_id)
+        if header.delta_number > number + DELTA_NUMBERS_AHEAD_MAX:
+            # A mistyped number would leave the sender without a next delta.
+            fields = Fields()
+            limit = number + DELTA_NUMBERS_AHEAD_MAX
+            fields.violate("header.delta_number", f"must be at most {limit}")
+            fields.check()
         last = await syncs.last_snapshot_of(unit.connection, header.scope)
         if last is not None and last[1] > header.as_of:
             raise RequestError(

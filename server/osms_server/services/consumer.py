@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +19,7 @@ from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.settings import Settings
 from osms_storage.payments import list_names
+from osms_storage.records import PersonName
 from osms_storage.store import Store
 
 DECIDED_AT_A_TIME = 500
@@ -73,7 +74,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         answer = answers.whole(
             view, question.iin, question.day, decision, secrets.token_hex(8), language
         )
-        answer.identity_match = await self._identity_match(question, view)
+        names = await self._names([question], view)
+        answer.identity_match = _identity_match(question, names)
         return pb.LookupConsumerResponse(eligibility=answer)
 
     async def BatchLookupConsumers(
@@ -151,6 +153,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             questions.append(question if error is None else _item_error(error))
         iins = [q.iin for q in questions if isinstance(q, _Question)]
         view = await self._inquiry.view(iins, shared.known, now, shared.at_least_revision)
+        names = await self._names([q for q in questions if isinstance(q, _Question)], view)
         decision_id = secrets.token_hex(8)
         results = []
         for position, checked in enumerate(questions):
@@ -163,7 +166,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             answer = answers.brief(
                 view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
             )
-            answer.identity_match = await self._identity_match(checked, view)
+            answer.identity_match = _identity_match(checked, names)
             results.append(pb.LookupResult(eligibility=answer))
         return answers.context(view, decision_id), results
 
@@ -171,14 +174,22 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         law = await self._laws.newest()
         return law.parameters.window(almaty_date(now))
 
-    async def _identity_match(
-        self, question: _Question, view: View
-    ) -> "core_pb2.IdentityMatch.ValueType":
-        if not question.surname and question.birth_date is None:
-            return core_pb2.IDENTITY_MATCH_UNSPECIFIED
+    async def _names(
+        self, questions: Sequence[_Question], view: View
+    ) -> Mapping[int, list[PersonName]]:
+        """Return what is known of the identity of those whose identity was stated."""
+        iins = [q.iin for q in questions if q.surname or q.birth_date is not None]
+        if not iins:
+            return {}
         async with self._store.reading() as connection:
-            names = await list_names(connection, question.iin, view.known_revision)
-        return answers.identity_match(names, question.surname, question.birth_date)
+            return await list_names(connection, iins, view.moment.revision)
+
+
+def _identity_match(
+    question: _Question, names: Mapping[int, list[PersonName]]
+) -> "core_pb2.IdentityMatch.ValueType":
+    known = names.get(question.iin, [])
+    return answers.identity_match(known, question.surname, question.birth_date)
 
 
 def _question(

@@ -35,7 +35,7 @@ from osms_storage.registers import (
     list_registers,
     register_states,
 )
-from osms_storage.store import Store
+from osms_storage.store import Store, newest_revision
 from osms_storage.suspense import (
     SuspenseFilter,
     list_suspense,
@@ -332,15 +332,18 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         last = fields.month(request.last_period, "last_period")
         size = page_size(fields, request.page_size)
         fields.check()
-        position = position_of(request, request.page_token, 1)
-        offset = position[0] if position else 0
+        position = position_of(request, request.page_token, 2)
         law = await self._laws.newest()
         async with self._store.reading() as connection:
+            # All pages show the revision of the first, whatever is committed meanwhile.
+            revision = position[0] if position else (await newest_revision(connection))[0]
+            offset = position[1] if position else 0
             facts = await list_payments(
                 connection,
                 iin,
                 first_period=first,
                 last_period=last,
+                known_revision=revision,
                 offset=offset,
                 limit=size + 1,
             )
@@ -348,7 +351,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             payments=[messages.payment(fact, law) for fact in facts[:size]]
         )
         if len(facts) > size:
-            response.next_page_token = page_token(request, [offset + size])
+            response.next_page_token = page_token(request, [revision, offset + size])
         return response
 
     def _check_lines(self, fields: Fields, count: int, field: str) -> None:

@@ -1,0 +1,47 @@
+"""Brings new reference data and parameters into a store, and the ledgers up to them."""
+
+from collections.abc import Callable
+
+from osms_storage.ledgers import (
+    CoverPolicy,
+    people_after,
+    reproject_assignments,
+    reproject_payments,
+)
+from osms_storage.reference import Documents, ReferenceData, load_reference, write_reference
+from osms_storage.store import Store, Unit
+
+PolicyOf = Callable[[ReferenceData], CoverPolicy]
+"""Says which payments settle a month under some reference data."""
+
+
+async def apply_reference(store: Store, documents: Documents, policy_of: PolicyOf) -> bool:
+    """Bring the reference data to these documents; return whether anything changed.
+
+    Ledgers hold what purposes, categories and the minimum payment make of the facts, so where one
+    of these changes, all ledgers are made anew in the same revision.
+    """
+    async with store.writing("REFERENCE") as unit:
+        before = await load_reference(unit.connection)
+        if not await write_reference(unit, documents):
+            return False
+        after = await load_reference(unit.connection)
+        if _projected(before) != _projected(after):
+            await _reproject_all(unit, after, policy_of(after))
+    return True
+
+
+def _projected(data: ReferenceData) -> tuple[object, ...]:
+    """Return what of the reference data the ledgers depend on."""
+    kinds = {category.id: category.kind for category in data.categories.values()}
+    parameters = data.documents.get("parameter", {})
+    prices = parameters.get("minimum_payment"), parameters.get("independent_payer_rate")
+    return data.covering, kinds, prices
+
+
+async def _reproject_all(unit: Unit, data: ReferenceData, policy: CoverPolicy) -> None:
+    last = -1
+    while people := await people_after(unit.connection, last):
+        await reproject_payments(unit.connection, people, policy)
+        await reproject_assignments(unit.connection, people, data)
+        last = people[-1]
