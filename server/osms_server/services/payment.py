@@ -42,6 +42,8 @@ from osms_storage.suspense import (
 )
 
 OPERATOR_REASON_MAX = 500
+REGISTER_BYTES_MAX = 128 * 1024 * 1024
+"""The largest register, as it is held in memory whole: rows of 100,000 people need a fifth."""
 _STATES: dict[int, SuspenseState] = {state.value: state for state in SuspenseState}
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -54,6 +56,8 @@ class _Received:
     header: pb.Register
     rows: list[pb.PaymentRow] = field(default_factory=list)
     row_count: int = 0
+    byte_count: int = 0
+    checked: Checked | Refusal | None = None
 
 
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
@@ -72,9 +76,9 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> AsyncIterator[pb.IngestRegistersResponse]:
         """Commit register after register; those that wait together share a commit."""
         results = in_order(
-            self._registers(request_iterator),
-            self._ingest,
-            weigh=lambda register: register.row_count,
+            self._checked(request_iterator),
+            self._commit,
+            weigh=lambda received: received.row_count,
             weight_max=self._settings.group_rows_max,
         )
         async with aclosing(results):
@@ -97,7 +101,9 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
                     {"expected": "rows"},
                 )
             register.row_count += len(part.rows)
-            if register.row_count <= self._settings.register_rows_max:
+            register.byte_count += part.ByteSize()
+            too_many = register.row_count > self._settings.register_rows_max
+            if not too_many and register.byte_count <= REGISTER_BYTES_MAX:
                 register.rows.extend(part.rows)
             if not request.more_follows:
                 yield register
@@ -109,17 +115,28 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
                 {"expected": "rows"},
             )
 
-    async def _ingest(self, received: _Received) -> pb.RegisterResult:
-        header, rows, row_count = received.header, received.rows, received.row_count
+    async def _checked(
+        self, requests: AsyncIterator[pb.IngestRegistersRequest]
+    ) -> AsyncIterator[_Received]:
+        """Check registers one after the other, so that they are committed in their order."""
         limit = self._settings.register_rows_max
-        if row_count > limit:
-            refusal = Refusal(
-                pb.REGISTER_REFUSAL_TOO_LARGE, "rows", counted=str(row_count), declared=str(limit)
-            )
-            return messages.refused(header, refusal)
-        law = await self._laws.newest()
-        today = almaty_date(self._store.clock())
-        checked = await check_register(header, rows, law, today)
+        async for received in self._registers(requests):
+            if received.row_count > limit or received.byte_count > REGISTER_BYTES_MAX:
+                counted = str(received.row_count)
+                received.checked = Refusal(
+                    pb.REGISTER_REFUSAL_TOO_LARGE, "rows", counted=counted, declared=str(limit)
+                )
+            else:
+                law = await self._laws.newest()
+                today = almaty_date(self._store.clock())
+                header, rows = received.header, received.rows
+                received.checked = await check_register(header, rows, law, today)
+                received.rows = []
+            yield received
+
+    async def _commit(self, received: _Received) -> pb.RegisterResult:
+        header, checked = received.header, received.checked
+        assert checked is not None
         if isinstance(checked, Refusal):
             return messages.refused(header, checked)
         outcome = await self._writer.commit(checked.register)
