@@ -31,7 +31,7 @@ from osms_server.settings import Settings
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
-from osms_storage.store import Store
+from osms_storage.store import Store, store_file
 
 _log = logs.logger(__name__)
 
@@ -51,7 +51,13 @@ SERVICES = tuple(
 
 
 def open_store(settings: Settings) -> Store:
-    """Return the store of these settings, with their clock."""
+    """Return the store of these settings, with their clock.
+
+    Raises FileNotFoundError for a file that is not there: opening it would make an empty one.
+    """
+    file = store_file(settings.store)
+    if file is not None and not file.exists():
+        raise FileNotFoundError(f"There is no store {file}: `osms init` makes one.")
     clock = file_clock(settings.test_clock) if settings.test_clock else system_clock
     return Store(settings.store, clock=clock)
 

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Coroutine
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Annotated, Any, TypeVar
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from osms_seeds import reference
 from osms_server import rules
 from osms_server.bootstrap import open_store, serve
 from osms_server.law import Law, Laws
-from osms_server.settings import Settings
+from osms_server.settings import SETTINGS_FILE, Settings
 from osms_storage.enactment import apply_reference
 from osms_storage.errors import StoreError
 from osms_storage.migrations import check_schema, migrate
@@ -20,7 +22,11 @@ from osms_storage.syncs import expect_delta
 from osms_storage.verification import verify_ledgers
 
 StoreOption = Annotated[
-    str | None, typer.Option("--store", help="Path of an SQLite file, or a URL. [OSMS_STORE]")
+    str | None,
+    typer.Option(
+        "--store",
+        help="Path of an SQLite file, or postgresql://USER@HOST/DATABASE. [OSMS_STORE]",
+    ),
 ]
 ClockOption = Annotated[
     Path | None,
@@ -35,7 +41,17 @@ verify = typer.Typer(help="Prove that a store is whole.", no_args_is_help=True)
 
 def _settings(**given: object) -> Settings:
     """Return the settings, with the options that were given over environment and file."""
-    return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type] # pydantic checks them
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**options)
+    except ValidationError as exc:
+        for error in exc.errors():
+            name = ".".join(map(str, error["loc"]))
+            typer.echo(f"osms: setting {name}: {error['msg']}", err=True)
+        raise typer.Exit(2) from exc
+    except TOMLDecodeError as exc:
+        typer.echo(f"osms: {SETTINGS_FILE}: {exc}", err=True)
+        raise typer.Exit(2) from exc
 
 
 def init(
@@ -100,7 +116,10 @@ def serve_command(
     ] = None,
     test_clock: ClockOption = None,
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; calls in flight finish."""
+    """Serve until SIGTERM or Ctrl-C; calls in flight finish.
+
+    Exit status: 0 stopped as asked, 2 could not serve, and why is said in words.
+    """
     _run(serve(_settings(store=store, listen=listen, test_clock=test_clock)))
 
 

@@ -11,6 +11,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+SETTINGS_FILE = "osms.toml"
+"""Where settings are read from, in the folder a command runs in."""
 PORT_MAX = 65_535
 
 
@@ -18,7 +20,7 @@ class Settings(BaseSettings):
     """All that can be set; an invalid value stops the start."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OSMS_", toml_file="osms.toml", frozen=True, extra="forbid"
+        env_prefix="OSMS_", toml_file=SETTINGS_FILE, frozen=True, extra="forbid"
     )
 
     store: str = "osms.db"

@@ -116,6 +116,8 @@ def _meaning(exc: Exception) -> Exception:
         if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
             return StoreFullError("The disk of the store is full.")
         away = code is None or code & 0xFF in _AWAY or "no such table" in str(cause)
+        if code is not None and code & 0xFF == sqlite3.SQLITE_NOTADB:
+            return StoreUnavailableError("The file is not an SQLite store.")
         if away and isinstance(cause, sqlite3.DatabaseError):
             return StoreUnavailableError("The store cannot be used now.")
     if isinstance(cause, OSError):

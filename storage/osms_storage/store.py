@@ -31,6 +31,14 @@ def store_url(store: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
+def store_file(store: str) -> Path | None:
+    """Return the file of a store given as a path or as a URL; None for a database server."""
+    url = make_url(store_url(store))
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    return Path(url.database)
+
+
 Result = TypeVar("Result")
 
 

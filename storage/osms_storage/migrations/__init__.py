@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from osms_storage.engines import engine_for
 from osms_storage.errors import SchemaMismatchError
-from osms_storage.store import Store, store_url
+from osms_storage.store import Store, store_file, store_url
 
 
 def _config() -> Config:
@@ -58,6 +58,9 @@ async def migrate(store: str, target: str = "head") -> str | None:
         return _current(connection)
 
     config = _config()
+    file = store_file(store)
+    if file is not None and not file.parent.is_dir():
+        raise NotADirectoryError(f"There is no folder {file.parent} to make a store in.")
     url = store_url(store)
     engine, reader = engine_for(url).create_engines(url, readers=1)
     try:
