@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 
 import grpc
 
@@ -74,6 +75,8 @@ class Deadlines:
 
 def channel_options(target: str, *, secure: bool) -> list[tuple[str, str | int]]:
     """Return the options of a channel; raise ValueError for plain text beyond this machine."""
+    if "://" in target and target.lower().startswith(("http:", "https:", "grpc:", "grpcs:")):
+        raise ValueError(f"{target}: give host:port")
     options: list[tuple[str, str | int]] = [
         ("grpc.service_config", SERVICE_CONFIG),
         ("grpc.enable_retries", 1),
@@ -88,16 +91,40 @@ def channel_options(target: str, *, secure: bool) -> list[tuple[str, str | int]]
 
 
 def is_loopback(target: str) -> bool:
-    """Tell whether a target is on this machine.
+    """Tell whether a target is on this machine: a literal address, ``localhost``, or a socket.
 
     >>> [is_loopback(t) for t in ("127.0.0.1:50051", "ipv6:[::1]:1", "unix:/run/x", "osms.kz:443")]
     [True, True, True, False]
+    >>> is_loopback("127.0.0.1.example.com:50051")
+    False
     """
     if target.startswith(("unix:", "unix-abstract:")):
         return True
-    address = target.rpartition("/")[2] or target
-    host = address.removeprefix("dns:").removeprefix("ipv4:").removeprefix("ipv6:")
-    return host.startswith(("127.", "localhost:", "[::1]:")) or host in ("localhost", "::1")
+    for scheme in ("dns:", "ipv4:", "ipv6:"):
+        if target.startswith(scheme):
+            # Only an empty authority: a DNS server named there may send localhost anywhere.
+            target = target.removeprefix(scheme).removeprefix("///")
+            break
+    return all(_is_loopback_address(address) for address in target.split(","))
+
+
+def _is_loopback_address(address: str) -> bool:
+    host, port = address, ""
+    if address.startswith("["):
+        host, _, port = address.removeprefix("[").partition("]")
+        if port and not port.startswith(":"):
+            return False
+        port = port.removeprefix(":")
+    elif address.count(":") == 1:
+        host, _, port = address.partition(":")
+    if port and not (port.isascii() and port.isdigit()):
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return "%" not in host and ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name, whatever it begins with
 
 
 Options = list[tuple[str, str | int]]

@@ -1,6 +1,7 @@
 """The command `osms seed`."""
 
 from datetime import datetime, time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,12 @@ def _seed(
     ] = _TODAY,
 ) -> None:
     """Make up people, the files that bring them, and the answers to expect."""
+    if find_spec("polars") is None:  # some registers are Parquet files
+        typer.echo(
+            "osms seed needs polars, which is not installed: pip install 'osms-gateway[files]'",
+            err=True,
+        )
+        raise typer.Exit(2)
     try:
         summary = write_dataset(out, people=people, seed=seed, today=today.date())
     except FolderNotEmptyError:

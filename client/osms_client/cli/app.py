@@ -5,14 +5,15 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import typer
+from rich.markup import escape
 
-from osms_client.cli import books, files, people
-from osms_client.cli.main import EXIT_USAGE, install_hint
+from osms_client.cli import books, feeds, files, people
+from osms_client.cli.main import EXIT_USAGE, SERVER_COMMANDS, install_hint
 
 COMMANDS_GROUP = "osms.commands"
 """Entry points that take the application and add commands to it; named after their extra."""
 
-_COMMANDS_OF_EXTRA = {"server": ("init", "serve", "verify")}
+_COMMANDS_OF_EXTRA = {"server": SERVER_COMMANDS}
 """What to answer for when the extra is not installed."""
 
 
@@ -28,7 +29,7 @@ def build(words: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,  # tracebacks with local variables would show IINs
     )
-    for module in (people, files, books):
+    for module in (people, files, feeds, books):
         module.register(app)
     if words and words[0] in {command.name for command in app.registered_commands}:
         return app
@@ -49,4 +50,5 @@ def _register_hint(app: typer.Typer, command: str, extra: str, missing: ImportEr
         raise typer.Exit(EXIT_USAGE)
 
     anything: dict[str, Any] = {"ignore_unknown_options": True, "allow_extra_args": True}
-    app.command(command, help=hint, context_settings=anything)(say_what_is_missing)
+    text = escape(hint)  # a help is markup, which would eat [server]
+    app.command(command, help=text, context_settings=anything)(say_what_is_missing)

@@ -43,7 +43,7 @@ def _feed_cells(feed: SourceFeed) -> list[str]:
     return [
         feed.source,
         feed.feed.lower(),
-        f"{applied.astimezone(ALMATY):%Y-%m-%d %H:%M}" if applied else "never",
+        f"{applied.astimezone(ALMATY):%Y-%m-%d %H:%M} Almaty" if applied else "never",
         feed.last_as_of.isoformat() if feed.last_as_of else "",
         "" if feed.feed is FeedKind.REGISTERS else str(feed.next_delta_number),
         f"late (over {feed.stale_after_hours} h)" if feed.stale else "fresh",
@@ -54,7 +54,9 @@ def _feed_cells(feed: SourceFeed) -> list[str]:
 def suspense(
     source: Annotated[str, typer.Option(help="Only of this source.")] = "",
     reference: Annotated[str, typer.Option(help="Only of this register; needs --source.")] = "",
-    issue: Annotated[LineIssue | None, typer.Option(help="Only with this issue.")] = None,
+    issue: Annotated[
+        LineIssue | None, typer.Option(case_sensitive=False, help="Only with this issue.")
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also lines corrected or refunded since.")
     ] = False,
@@ -63,6 +65,8 @@ def suspense(
     target: Target = DEFAULT_TARGET,
 ) -> None:
     """List payment rows that wait in suspense to be corrected or refunded, oldest first."""
+    if issue is LineIssue.UNRECOGNISED:
+        raise typer.BadParameter("unrecognised is no issue to ask for", param_hint="--issue")
     with gateway_at(target) as gateway:
         found = gateway.list_suspense(
             source=source,
@@ -74,6 +78,9 @@ def suspense(
     shown = lines[:limit]
     if as_json:
         print_json(shown)
+        return
+    if not shown:
+        out().print("no such lines")
         return
     out().print(_suspense_table(shown))
     if len(lines) > limit:

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
+from osms.values import parse_date
 from osms_client.blocking import Gateway
 from osms_client.cli.main import EXIT_USAGE, install_hint
 from osms_client.errors import OsmsError, RefusedError
@@ -20,9 +22,24 @@ EXIT_INCOMPLETE = 1
 _PLAIN_WIDTH = 160
 """Columns of a table that goes to a file or a pipe."""
 
+SHOWN_MAX = 20
+"""Single findings printed; the counts always cover all."""
+
+_SAID_BY_VIOLATIONS = frozenset({"field", "field_violations"})
+"""Metadata that only names or counts the fields that are wrong."""
+
+Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="The files, in order.")]
 Target = Annotated[
     str, typer.Option("--target", envvar="OSMS_TARGET", help="Where the gateway is: host:port.")
 ]
+
+
+def option_day(text: str) -> date:
+    """Return the day that an option names."""
+    try:
+        return parse_date(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not a date: give YYYY-MM-DD") from None
 
 
 def out() -> Console:
@@ -57,14 +74,17 @@ def gateway_at(target: str, *, exit_if_refused: int = EXIT_USAGE) -> Iterator[Ga
 
 
 def explain(error: OsmsError) -> None:
-    """Say what went wrong."""
-    console = err()
-    console.print(f"osms: {error}", markup=False)
-    if error.reason:
-        facts = "".join(f" {key}={value}" for key, value in sorted(error.metadata.items()))
-        console.print(f"osms: reason {error.reason}{facts}", markup=False)
+    """Say what went wrong, each thing once: the message often names the fields already."""
+    console, message = err(), str(error)
+    console.print(f"osms: {message}", markup=False)
+    facts = sorted(item for item in error.metadata.items() if item[0] not in _SAID_BY_VIOLATIONS)
+    if error.reason and (facts or not error.field_violations):
+        told = "".join(f" {key}={value}" for key, value in facts)
+        console.print(f"osms: reason {error.reason}{told}", markup=False)
     for violation in error.field_violations:
-        console.print(f"osms: {violation.field}: {violation.description}", markup=False)
+        said = f"{violation.field}: {violation.description}"
+        if said not in message:
+            console.print(f"osms: {said}", markup=False)
     if error.retry_after_s is not None:
         console.print(f"osms: try again in {error.retry_after_s:g} s", markup=False)
 

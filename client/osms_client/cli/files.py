@@ -1,4 +1,4 @@
-"""Commands that send files: load, sync, resolve, reverse."""
+"""Commands that send files of payments: load, resolve, reverse."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from osms_client.blocking import Gateway
-from osms_client.categories import SyncResult
 from osms_client.cli.console import (
     DEFAULT_TARGET,
     EXIT_INCOMPLETE,
+    SHOWN_MAX,
+    Files,
     Target,
     err,
     explain,
@@ -20,7 +20,6 @@ from osms_client.cli.console import (
 )
 from osms_client.cli.main import EXIT_USAGE
 from osms_client.cli.progress import progress_bar
-from osms_client.errors import RefusedError
 from osms_client.loaders import (
     DEFAULT_SOURCE,
     FileError,
@@ -30,24 +29,35 @@ from osms_client.loaders import (
     kind_of,
     load,
     reverse_file,
-    sync_file,
 )
 from osms_client.registers import RegisterResult, RowTotals
-from osms_client.vocabulary import RegisterRefusal, SyncOutcome
+from osms_client.remedies import Resolution, ResolutionResult, ReversalResult
+from osms_client.vocabulary import RegisterRefusal, ResolutionOutcome
 
-_SHOWN_MAX = 20
-"""Single findings printed; the counts always cover all."""
-
-Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="The files, in order.")]
 Reason = Annotated[
-    str, typer.Option("--reason", help="Written beside resolved lines. [default: the file's name]")
+    str,
+    typer.Option("--reason", help="Written beside resolved lines.", show_default="the file's name"),
 ]
+
+
+_SOURCE_NOT_KNOWN = (RegisterRefusal.INVALID, "source")
+_WHY_REFUSED = {
+    (RegisterRefusal.INVALID, "received_on"): "after today or before 2017-07",
+    (RegisterRefusal.INVALID, "reference"): "empty, too long, or not printable",
+    (RegisterRefusal.INVALID, "payer"): "its name or BIN is too long",
+    (RegisterRefusal.INVALID, "purpose_code"): "too long",
+    (RegisterRefusal.INVALID, "declared"): "the declared totals are missing",
+    (RegisterRefusal.INVALID, "rows.line_no"): "must be above zero",
+    (RegisterRefusal.CONFLICT, ""): "this reference was committed before with other content",
+    (RegisterRefusal.DUPLICATE_LINE, ""): "two rows have the same line number",
+    (RegisterRefusal.EMPTY, ""): "there are no rows",
+}
+"""What a refusal means where its name and field alone do not say it."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command(name="load")(load_files)
-    app.command(name="sync")(sync_files)
     app.command(name="resolve")(resolve_files)
     app.command(name="reverse")(reverse_payments)
 
@@ -58,7 +68,8 @@ def load_files(
         str, typer.Option(help="Whose registers MT-102 files are, which do not say it.")
     ] = DEFAULT_SOURCE,
     rejects: Annotated[
-        Path | None, typer.Option(help="Write suspended lines here, to correct and load again.")
+        Path | None,
+        typer.Option(help="A new file for suspended lines, to correct and load again."),
     ] = None,
     reason: Reason = "",
     target: Target = DEFAULT_TARGET,
@@ -70,25 +81,30 @@ def load_files(
     Exit status: 0 everything is accepted, now or before; 1 something was refused or is suspended;
     2 usage, a file that cannot be read, or no answer from the gateway.
     """
-    report, finished = LoadReport(), False
-    try:
-        with gateway_at(target) as gateway, progress_bar() as tell:
-            load(
-                gateway,
-                files,
-                source=source,
-                rejects=rejects,
-                operator_reason=reason,
-                report=report,
-                on_progress=lambda progress: tell(
-                    f"{progress.path.name} ({progress.registers} registers, {progress.rows} rows)",
-                    progress.bytes_done,
-                    progress.bytes_total,
-                ),
-            )
-        finished = True
-    finally:
-        _print_load(out(), report, rejects, finished=finished)
+    report = LoadReport()
+    with gateway_at(target) as gateway:
+        try:
+            with progress_bar() as tell:
+                load(
+                    gateway,
+                    files,
+                    source=source,
+                    rejects=rejects,
+                    operator_reason=reason,
+                    report=report,
+                    on_progress=lambda progress: tell(
+                        f"{progress.path.name} "
+                        f"({progress.registers} registers, {progress.rows} rows)",
+                        progress.bytes_done,
+                        progress.bytes_total,
+                    ),
+                )
+        except FileError:
+            raise  # the place for rejects: nothing was sent
+        except BaseException:
+            _print_load(out(), report, rejects, finished=False)
+            raise
+    _print_load(out(), report, rejects, finished=True)
     if report.failures:
         raise typer.Exit(EXIT_USAGE)
     if not report.clean:
@@ -119,15 +135,30 @@ def _print_load(
 ) -> None:
     for failure in report.failures:
         err().print(f"osms: {failure}", markup=False)
-    for refused in report.refusals[:_SHOWN_MAX]:
-        console.print(_refusal(refused), markup=False)
-    for resolution, result in report.unresolved_lines[:_SHOWN_MAX]:
-        wrong = result.issue or result.field or ""
+    for line in _refusals(report.refusals):
+        console.print(line, markup=False)
+    for resolution, result in report.unresolved_lines[:SHOWN_MAX]:
+        console.print(_unresolved(resolution, result), markup=False)
+    lines = report.resolved + report.already_resolved + report.unresolved
+    registers = report.committed + report.already_committed + report.refused
+    if registers or not (finished or lines):
+        _print_registers(console, report)
+    if lines:
         console.print(
-            f"{resolution.source} {resolution.reference} line {resolution.line_no}: "
-            f"{result.outcome} {wrong}",
-            markup=False,
+            f"suspended lines: {report.resolved} resolved, "
+            f"{report.already_resolved} already resolved, {report.unresolved} not resolved"
         )
+    before = report.already_committed + report.already_resolved
+    if not finished:
+        console.print("not finished: run the same load again, nothing is counted twice")
+    elif report.suspended.rows:
+        where = str(rejects) if rejects else "load again with --rejects FILE to get them"
+        console.print(f"suspended lines to correct: {where}", markup=False)
+    elif report.clean and before and not report.changed:
+        console.print("nothing changed: all of it had been loaded before")
+
+
+def _print_registers(console: Console, report: LoadReport) -> None:
     console.print(
         f"registers: {report.committed} committed, {report.already_committed} already committed, "
         f"{report.refused} refused"
@@ -136,21 +167,23 @@ def _print_load(
     if report.already_committed:
         console.print(f"settled before: {_rows(report.settled_before)}")
     console.print(f"in suspense: {_rows(report.suspended)}")
-    if report.resolved or report.already_resolved or report.unresolved:
-        console.print(
-            f"suspended lines: {report.resolved} resolved, "
-            f"{report.already_resolved} already resolved, {report.unresolved} not"
-        )
     if report.warnings:
         console.print(f"warnings: {report.warnings} lines look strange but were accepted")
-    if report.suspended.rows:
-        where = str(rejects) if rejects else "load again with --rejects FILE to get them"
-        console.print(f"suspended lines to correct: {where}", markup=False)
-    before = report.already_committed + report.already_resolved
-    if not finished:
-        console.print("not finished: run the same load again, nothing is counted twice")
-    elif report.clean and before and not report.changed:
-        console.print("nothing changed: all of it had been loaded before")
+
+
+def _refusals(refused: list[RegisterResult]) -> list[str]:
+    """Return a line for each refused register; a source that is not known is told once."""
+    lines = [
+        _refusal(result)
+        for result in refused
+        if (result.refusal, result.field) != _SOURCE_NOT_KNOWN
+    ][:SHOWN_MAX]
+    strangers = [
+        result.source for result in refused if (result.refusal, result.field) == _SOURCE_NOT_KNOWN
+    ]
+    for source in dict.fromkeys(strangers):
+        lines.append(f"{source}: registers refused, INVALID in source: source is not known")
+    return lines
 
 
 def _refusal(result: RegisterResult) -> str:
@@ -158,66 +191,23 @@ def _refusal(result: RegisterResult) -> str:
     text = f"{result.source} {result.reference}: refused, {refusal}"
     if result.field:
         text += f" in {result.field}"
+    why = _WHY_REFUSED.get((refusal, result.field)) or _WHY_REFUSED.get((refusal, ""))
+    if why:
+        text += f": {why}"
     if result.declared or result.counted:
         text += f": declared {result.declared or '-'}, counted {result.counted or '-'}"
     return text
 
 
+def _unresolved(resolution: Resolution, result: ResolutionResult) -> str:
+    text = f"{resolution.source} {resolution.reference} line {resolution.line_no}: {result.outcome}"
+    if result.outcome is ResolutionOutcome.STILL_INVALID and result.field == "amount_tiyn":
+        return f"{text} amount_tiyn: the amount must stay as it was: refund the line"
+    return f"{text} {result.issue or result.field or ''}".rstrip()
+
+
 def _rows(totals: RowTotals) -> str:
     return f"{totals.rows} rows, {money(totals.amount_tiyn)} tenge"
-
-
-def sync_files(files: Files, target: Target = DEFAULT_TARGET) -> None:
-    """Send category feeds (CSV, Parquet): deltas and snapshots, in the order given.
-
-    Exit status: 0 everything is applied, now or before; 1 something was refused, rejected or is
-    held; 2 usage, a file that cannot be read, or no answer from the gateway.
-    """
-    worst = 0
-    with gateway_at(target) as gateway:
-        for path in files:
-            worst = max(worst, _sync(gateway, path))
-    if worst:
-        raise typer.Exit(worst)
-
-
-def _sync(gateway: Gateway, path: Path) -> int:
-    """Send one feed and print what became of it; return the exit status it deserves."""
-    try:
-        with progress_bar() as tell:
-            result = sync_file(
-                gateway,
-                path,
-                on_progress=lambda progress: tell(
-                    path.name, progress.records, progress.header.declared_records
-                ),
-            )
-    except (FileError, RefusedError) as error:
-        explain(error)
-        return EXIT_USAGE if isinstance(error, FileError) else EXIT_INCOMPLETE
-    _print_sync(out(), path, result)
-    held = result.outcome not in (SyncOutcome.APPLIED, SyncOutcome.ALREADY_APPLIED)
-    return EXIT_INCOMPLETE if held or result.rejected else 0
-
-
-def _print_sync(console: Console, path: Path, result: SyncResult) -> None:
-    console.print(
-        f"{path.name}: {result.outcome}, run {result.run_id}: {result.records} records, "
-        f"{result.changed} changed, {result.unchanged} known, {result.rejected} rejected, "
-        f"{result.closed} {'would be ' if result.outcome is SyncOutcome.HELD else ''}closed",
-        markup=False,
-    )
-    for record in result.rejected_records[:_SHOWN_MAX]:
-        console.print(
-            f"  record {record.record_no}: rejected, {record.issue} ({record.field})", markup=False
-        )
-    for part in result.shrink:
-        if part.held:
-            console.print(
-                f"  held: {part.scope.source}/{part.scope.category or 'unspecified'} would lose "
-                f"{part.closing_spans} of {part.open_spans} spans",
-                markup=False,
-            )
 
 
 def reverse_payments(
@@ -238,15 +228,19 @@ def reverse_payments(
             reverse_file(gateway, file, report=report)
     finally:
         console = out()
-        for reversal, line, result in report.failures[:_SHOWN_MAX]:
+        for reversal, line, result in report.failures[:SHOWN_MAX]:
             console.print(
                 f"{reversal.source} {reversal.reversal_reference} line {line.line_no}: "
-                f"{result.outcome} {result.field}, left {money(result.left_tiyn)} tenge",
+                f"{_unreversed(result)}, left {money(result.left_tiyn)} tenge",
                 markup=False,
             )
         console.print(
             f"lines: {report.reversed} reversed, {report.already_reversed} already reversed, "
-            f"{report.failed} not; {report.late} came later than the rules allow"
+            f"{report.failed} not reversed; {report.late} came later than the rules allow"
         )
     if report.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _unreversed(result: ReversalResult) -> str:
+    return f"{result.outcome} in {result.field}" if result.field else result.outcome

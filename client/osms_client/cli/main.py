@@ -3,7 +3,9 @@
 import sys
 
 EXIT_USAGE = 2
-_EXTRA = "files"
+SERVER_COMMANDS = ("init", "migrate", "serve", "verify")
+"""What to answer for when the extra `server` is not installed."""
+
 _NEEDED = frozenset({"typer", "rich"})
 
 
@@ -14,7 +16,12 @@ def main() -> None:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] not in _NEEDED:
             raise
-        print(install_hint("osms", _EXTRA, missing), file=sys.stderr)
+        command = sys.argv[1] if len(sys.argv) > 1 else ""
+        if command in SERVER_COMMANDS:
+            hint = install_hint(f"osms {command}", "server", missing)
+        else:
+            hint = install_hint("osms", "files", missing)
+        print(hint, file=sys.stderr)
         sys.exit(EXIT_USAGE)
     build(sys.argv[1:])()
 

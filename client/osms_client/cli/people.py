@@ -10,8 +10,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from osms.values import parse_date
-from osms_client.cli.console import DEFAULT_TARGET, Target, gateway_at, money, out, print_json
+from osms_client.cli.console import (
+    DEFAULT_TARGET,
+    Target,
+    gateway_at,
+    money,
+    option_day,
+    out,
+    print_json,
+)
 from osms_client.cli.words import WORDS, Words
 from osms_client.eligibility import Eligibility, Explanation, LedgerMonth, MonthPayment
 from osms_client.vocabulary import Language, MonthSettlement, Purpose, Status
@@ -28,20 +35,30 @@ Iin = Annotated[str, typer.Argument(metavar="IIN", help="Whom the question is ab
 Day = Annotated[
     date | None,
     typer.Option(
-        "--date", parser=parse_date, metavar="YYYY-MM-DD", help="The day of care. [default: today]"
+        "--date",
+        parser=option_day,
+        metavar="YYYY-MM-DD",
+        help="The day of care.",
+        show_default="today",
     ),
 ]
 KnownOn = Annotated[
     date | None,
     typer.Option(
-        parser=parse_date,
+        parser=option_day,
         metavar="YYYY-MM-DD",
-        help="Answer as at the end of this day. [default: now]",
+        help="Answer as at the end of this day.",
+        show_default="now",
     ),
 ]
 Why = Annotated[
     Purpose,
-    typer.Option("--purpose", case_sensitive=False, help="Why you ask; goes to the access log."),
+    typer.Option(
+        "--purpose",
+        case_sensitive=False,
+        help="Why you ask; goes to the access log.",
+        show_default=Purpose.RECEPTION.lower(),  # in the case of the choices
+    ),
 ]
 Tongue = Annotated[
     Language, typer.Option("--language", case_sensitive=False, help="The language of texts.")
@@ -129,6 +146,19 @@ def _card(answer: Eligibility, words: Words) -> list[tuple[str, str]]:
     rows = [
         (words.iin, answer.iin),
         (words.service_date, answer.service_date.isoformat()),
+    ]
+    if answer.status is not Status.UNKNOWN_CONSUMER:  # of whom there is nothing to tell
+        rows += _findings(answer, words)
+    if answer.next_step.text:
+        rows.append((words.next_step, answer.next_step.text))
+    if answer.stale_sources:
+        rows.append((words.stale, ", ".join(answer.stale_sources)))
+    rows.append((words.decision, answer.decision_id))
+    return rows
+
+
+def _findings(answer: Eligibility, words: Words) -> list[tuple[str, str]]:
+    rows = [
         (words.status, ", ".join([answer.status, *answer.grounds])),
         (words.package, words.packages[answer.funding_source]),
         (words.valid_through, _through(answer.valid_through, words)),
@@ -140,11 +170,6 @@ def _card(answer: Eligibility, words: Words) -> list[tuple[str, str]]:
     if answer.blocking_months:
         rows.append((words.blocking, ", ".join(answer.blocking_months)))
         rows.append((words.restore, money(answer.restore_amount_tiyn)))
-    if answer.next_step.text:
-        rows.append((words.next_step, answer.next_step.text))
-    if answer.stale_sources:
-        rows.append((words.stale, ", ".join(answer.stale_sources)))
-    rows.append((words.decision, answer.decision_id))
     return rows
 
 

@@ -59,11 +59,11 @@ _KK = Words(
     decision="Шешім нөмірі",
     rule="Ереже",
     month="Ай",
-    settled="Қалай жабылды",
+    settled="Қалай өтелді",
     settlements={
         MonthSettlement.PAYMENT: "төлеммен",
         MonthSettlement.NOT_BY_PAYMENT: "төлемсіз",
-        MonthSettlement.UNSETTLED: "жабылмаған",
+        MonthSettlement.UNSETTLED: "өтелмеген",
         MonthSettlement.UNRECOGNISED: "?",
     },
     amount="Теңге",

@@ -51,8 +51,9 @@ def load(
 
     Doing it again changes nothing and says so; a load that was killed is simply run again. A file
     that cannot be read is noted in the report and the others go on. Suspended lines are written
-    to ``rejects``. ``operator_reason`` stands beside resolved lines; empty: the file's name.
-    Errors of the gateway are raised: pass your own ``report`` to keep what was done before one.
+    to ``rejects``, a new file; FileError, before anything is sent, if it exists or cannot be
+    written. ``operator_reason`` stands beside resolved lines; empty: the file's name. Errors of the
+    gateway are raised: pass your own ``report`` to keep what was done before one.
     """
     loading = _Load(gateway, list(map(Path, paths)), source, operator_reason, on_progress, report)
     if rejects is None:

@@ -13,7 +13,7 @@ from osms_client.loaders.register_table import REGISTER_COLUMNS, RowReader
 from osms_client.loaders.tables import Table
 from osms_client.registers import Payer, RegisterSummary
 from osms_client.remedies import Correction, Refund, Resolution, SuspendedRow
-from osms_client.vocabulary import SuspenseState
+from osms_client.vocabulary import LineIssue, SuspenseState
 
 REJECT_COLUMNS = (*REGISTER_COLUMNS, "issue", "field", "action")
 """A register's columns, what is wrong, and what to do: ``correct`` (or empty) or ``refund``."""
@@ -23,7 +23,11 @@ _REFUND = "refund"
 
 
 class RejectFile:
-    """Writes the lines that are in suspense now; takes the place of an older file when closed."""
+    """Writes the lines that are in suspense now.
+
+    The file is there once all of them are written, and only if there are any. One that is there
+    before is never touched: a person may have worked on it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,7 +36,14 @@ class RejectFile:
         self._part = path.with_name(f"{path.name}.part")
 
     def __enter__(self) -> Self:
-        self._file = self._part.open("w", encoding="utf-8", newline="")
+        """Raise FileError if the file is there, or cannot be written."""
+        try:
+            if self.path.exists() or self.path.is_symlink():
+                raise FileError(self.path, "a new file for rejects: there is one, maybe corrected")
+            self._file = self._part.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            expected = f"a place where rejects can be written ({error.strerror})"
+            raise FileError(self.path, expected) from error
         self._writer = csv.writer(self._file)
         self._writer.writerow(REJECT_COLUMNS)
         return self
@@ -44,7 +55,10 @@ class RejectFile:
         traceback: TracebackType | None,
     ) -> None:
         self._file.close()
-        self._part.replace(self.path)
+        if error is None and self.lines:
+            self._part.replace(self.path)
+        else:
+            self._part.unlink()  # the next load finds the same lines
 
     def add(self, gateway: Gateway, register: RegisterSummary) -> None:
         """Write a register's lines that are in suspense now."""
@@ -66,8 +80,13 @@ def _cells(register: RegisterSummary, line: SuspendedRow) -> list[str | int]:
         *(register.declared.people, register.declared.documents, register.declared.amount_tiyn),
         *(row.line_no, row.document, row.iin, row.surname, row.given_name, row.patronymic),
         *(row.birth_date, row.period, row.amount_tiyn, row.purpose_code, payer.bin, payer.name),
-        *(line.issue, line.field, _CORRECT),
+        *(line.issue, line.field, _action(line)),
     ]
+
+
+def _action(line: SuspendedRow) -> str:
+    """Return what can be done: an amount must stay as it was, so a wrong one is refunded."""
+    return _REFUND if line.issue is LineIssue.AMOUNT_NOT_POSITIVE else _CORRECT
 
 
 def read_resolutions(table: Table) -> Iterator[Resolution]:

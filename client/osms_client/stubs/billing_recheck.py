@@ -7,12 +7,12 @@ reversals change what is known of a past day; a hospital that trusted the answer
 what it was told.
 """
 
-import argparse
 import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from osms_client import AsyncGateway, Eligibility, Language, Purpose
+from osms_client.stubs.arguments import day, program
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,9 @@ async def run(
 
 async def main() -> None:
     """Check one bill and print both answers."""
-    parser = argparse.ArgumentParser(description="Check a bill again.")
-    parser.add_argument("target")
-    parser.add_argument("iin")
-    parser.add_argument("service_date", type=date.fromisoformat)
-    parser.add_argument("asked_on", type=date.fromisoformat)
-    parser.add_argument("--language", type=Language, default=Language.KK, choices=list(Language))
+    parser = program("Check a bill again.")
+    parser.add_argument("service_date", type=day, help="the day of care: YYYY-MM-DD")
+    parser.add_argument("asked_on", type=day, help="the day the hospital asked on: YYYY-MM-DD")
     arguments = parser.parse_args()
     async with AsyncGateway(arguments.target) as gateway:
         recheck = await run(

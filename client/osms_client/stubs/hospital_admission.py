@@ -6,7 +6,6 @@ Emergency care is paid for by GOBMP for everyone. For other direct admissions th
 who pays, and if nobody answers it stays open: the bill waits, the patient does not.
 """
 
-import argparse
 import asyncio
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from osms_client import (
     Status,
     UnansweredError,
 )
+from osms_client.stubs.arguments import program
 from osms_client.stubs.words import UNANSWERED
 
 
@@ -82,11 +82,8 @@ async def run(
 
 async def main() -> None:
     """Admit one patient and print how."""
-    parser = argparse.ArgumentParser(description="Admit a patient.")
-    parser.add_argument("target")
-    parser.add_argument("iin")
-    parser.add_argument("--emergency", action="store_true")
-    parser.add_argument("--language", type=Language, default=Language.KK, choices=list(Language))
+    parser = program("Admit a patient.")
+    parser.add_argument("--emergency", action="store_true", help="emergency care: GOBMP pays")
     arguments = parser.parse_args()
     async with AsyncGateway(arguments.target) as gateway:
         admission = await run(

@@ -6,18 +6,24 @@ Cover may lapse between the referral and the bed. What the gateway says of a fut
 new fact arrives; so the portal says until when the person is covered and what would change it.
 """
 
-import argparse
 import asyncio
 from dataclasses import dataclass
 from datetime import date
 
 from osms_client import AsyncGateway, Eligibility, Language, Purpose, UnansweredError
+from osms_client.stubs.arguments import day, program
 from osms_client.stubs.words import UNANSWERED
 
 _LAPSES = {
     Language.KK: "Сақтандыру {until} күні аяқталады, жоспарланған күн: {planned}.",
     Language.RU: "Страхование действует по {until}, а госпитализация назначена на {planned}.",
     Language.EN: "Cover lasts through {until}, but the admission is planned for {planned}.",
+}
+
+_OPENING = {
+    Language.KK: "Төленсе, пакетті ашатын айлар",
+    Language.RU: "Месяцы, оплата которых откроет пакет",
+    Language.EN: "Months that open the package once they are paid",
 }
 
 
@@ -51,11 +57,11 @@ async def run(
 ) -> PlannedAdmission:
     """Ask about today and about the planned day."""
 
-    async def ask(day: date | None) -> Eligibility:
+    async def ask(service_date: date | None) -> Eligibility:
         return await gateway.lookup(
             iin,
             purpose=Purpose.PLANNED_ADMISSION,
-            service_date=day,
+            service_date=service_date,
             case_reference=case_reference,
             language=language,
         )
@@ -71,18 +77,15 @@ async def run(
     if not on_the_day.insured:
         warnings += [on_the_day.text, on_the_day.next_step.text]
         if on_the_day.blocking_months:
-            warnings.append(", ".join(on_the_day.blocking_months))
+            warnings.append(f"{_OPENING[language]}: {', '.join(on_the_day.blocking_months)}")
     covered = on_the_day.insured
     return PlannedAdmission(planned_on, today, on_the_day, covered, tuple(warnings))
 
 
 async def main() -> None:
     """Check one planned admission and print what the portal would show."""
-    parser = argparse.ArgumentParser(description="Check a planned admission.")
-    parser.add_argument("target")
-    parser.add_argument("iin")
-    parser.add_argument("planned_on", type=date.fromisoformat)
-    parser.add_argument("--language", type=Language, default=Language.KK, choices=list(Language))
+    parser = program("Check a planned admission.")
+    parser.add_argument("planned_on", type=day, help="the day of the bed: YYYY-MM-DD")
     arguments = parser.parse_args()
     async with AsyncGateway(arguments.target) as gateway:
         admission = await run(

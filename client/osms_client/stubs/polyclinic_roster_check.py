@@ -6,7 +6,6 @@ The file has a column ``iin`` (or a single column without a heading). It is stre
 people need no more memory than a thousand.
 """
 
-import argparse
 import asyncio
 import csv
 from collections import Counter
@@ -24,6 +23,7 @@ from osms_client import (
     Status,
     UnansweredError,
 )
+from osms_client.stubs.arguments import day, program
 
 SOON = timedelta(days=31)
 """Who loses cover within this time is called."""
@@ -59,12 +59,14 @@ async def run(
     gateway: AsyncGateway,
     iins: Iterable[str],
     *,
-    day: date | None = None,
+    service_date: date | None = None,
     soon: timedelta = SOON,
 ) -> RosterCheck:
-    """Check people in a stream and count as the answers come; ``day`` None is today."""
+    """Check people in a stream and count as the answers come; ``service_date`` None is today."""
     check = RosterCheck()
-    async for result in gateway.lookup_stream(iins, purpose=Purpose.ROSTER, service_date=day):
+    async for result in gateway.lookup_stream(
+        iins, purpose=Purpose.ROSTER, service_date=service_date
+    ):
         if isinstance(result, LookupFailure):
             check.mistyped.append(result.iin)
         else:
@@ -102,14 +104,17 @@ def read_iins(path: Path) -> Iterator[str]:
 
 async def main() -> None:
     """Check a file and print the morning's list."""
-    parser = argparse.ArgumentParser(description="Check an attached population.")
-    parser.add_argument("target")
-    parser.add_argument("roster", type=Path)
-    parser.add_argument("--date", type=date.fromisoformat)
+    parser = program("Check an attached population.", asks_about_one=False)
+    parser.add_argument("roster", type=Path, help="a CSV file with a column iin, or only IINs")
+    parser.add_argument("--date", type=day, help="the day of care: YYYY-MM-DD (default: today)")
     arguments = parser.parse_args()
+    try:
+        arguments.roster.open("rb").close()
+    except OSError as error:
+        parser.error(f"{arguments.roster} cannot be read: {error.strerror}")
     async with AsyncGateway(arguments.target) as gateway:
         try:
-            check = await run(gateway, read_iins(arguments.roster), day=arguments.date)
+            check = await run(gateway, read_iins(arguments.roster), service_date=arguments.date)
         except UnansweredError as error:
             raise SystemExit(f"no answer, nothing is known of anybody: {error}") from None
     print(f"insured {check.insured}, care on a visit {check.on_visit}")

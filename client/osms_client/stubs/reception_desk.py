@@ -6,7 +6,6 @@ Four endings, which must never look alike: an answer, another person's number, a
 number, and no answer.
 """
 
-import argparse
 import asyncio
 from dataclasses import dataclass
 from datetime import date
@@ -21,6 +20,7 @@ from osms_client import (
     Reason,
     UnansweredError,
 )
+from osms_client.stubs.arguments import day, program
 from osms_client.stubs.words import OTHER_PERSON, UNANSWERED, WRONG_NUMBER
 
 
@@ -71,12 +71,9 @@ async def run(
 
 async def main() -> None:
     """Ask once and print what the desk would show."""
-    parser = argparse.ArgumentParser(description="Ask before an outpatient visit.")
-    parser.add_argument("target")
-    parser.add_argument("iin")
-    parser.add_argument("--birth-date", type=date.fromisoformat)
-    parser.add_argument("--surname", default="")
-    parser.add_argument("--language", type=Language, default=Language.KK, choices=list(Language))
+    parser = program("Ask before an outpatient visit.")
+    parser.add_argument("--birth-date", type=day, help="to have the person compared: YYYY-MM-DD")
+    parser.add_argument("--surname", default="", help="to have the person compared")
     arguments = parser.parse_args()
     async with AsyncGateway(arguments.target) as gateway:
         visit = await run(

@@ -3,7 +3,6 @@
 python -m osms_client.stubs.self_service 127.0.0.1:50051 900101390002 --language ru
 """
 
-import argparse
 import asyncio
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from osms_client import (
     Status,
     UnansweredError,
 )
+from osms_client.stubs.arguments import program
 from osms_client.stubs.words import UNANSWERED
 
 _MISSING = {
@@ -24,9 +24,9 @@ _MISSING = {
     Language.EN: "Months for which no contribution has arrived",
 }
 _UNTIL = {
-    Language.KK: "Сақтандыру әзірге мына күнге дейін",
-    Language.RU: "Страхование пока действует по",
-    Language.EN: "As things stand you are insured through",
+    Language.KK: "Сақтандыру әзірге мына күнге дейін жарамды: {day}.",
+    Language.RU: "Страхование пока действует по {day}.",
+    Language.EN: "As things stand you are insured through {day}.",
 }
 
 
@@ -71,7 +71,7 @@ async def run(gateway: AsyncGateway, iin: str, *, language: Language = Language.
     if missing:
         why.append(f"{_MISSING[language]}: {', '.join(missing)}")
     if answer.insured and answer.covered_through is not None:
-        why.append(f"{_UNTIL[language]} {answer.covered_through}")
+        why.append(_UNTIL[language].format(day=answer.covered_through))
     step = answer.next_step
     return Page(
         status=answer.status,
@@ -85,10 +85,7 @@ async def run(gateway: AsyncGateway, iin: str, *, language: Language = Language.
 
 async def main() -> None:
     """Print the page of one citizen."""
-    parser = argparse.ArgumentParser(description="Show a citizen the own status.")
-    parser.add_argument("target")
-    parser.add_argument("iin")
-    parser.add_argument("--language", type=Language, default=Language.KK, choices=list(Language))
+    parser = program("Show a citizen the own status.")
     arguments = parser.parse_args()
     async with AsyncGateway(arguments.target) as gateway:
         page = await run(gateway, arguments.iin, language=arguments.language)

@@ -42,7 +42,7 @@ def header_message(header: SyncHeader) -> pb.SyncCategoriesRequest:
             sender=header.sender,
             kind=_kinds.number(header.kind),
             delta_number=header.delta_number,
-            as_of=day_text(header.as_of),
+            as_of=day_text(header.as_of, "as_of"),
             scope=[
                 pb.SyncScope(source=part.source, category=part.category) for part in header.scope
             ],

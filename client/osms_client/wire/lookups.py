@@ -60,7 +60,7 @@ class Options:
     def message(self) -> pb.LookupOptions:
         """Return the options as they are sent."""
         return pb.LookupOptions(
-            service_date=day_text(self.service_date),
+            service_date=day_text(self.service_date, "service_date"),
             known=knowledge(self.known),
             purpose=_purposes.number(self.purpose),
             at_least_revision=self.at_least_revision,
@@ -78,11 +78,11 @@ def lookup_request(
     """Return one question as it is sent."""
     return pb.LookupConsumerRequest(
         iin=item.iin,
-        service_date=day_text(item.service_date),
+        service_date=day_text(item.service_date, "service_date"),
         known=knowledge(known),
         purpose=_purposes.number(purpose),
         case_reference=item.case_reference,
-        birth_date=day_text(item.birth_date),
+        birth_date=day_text(item.birth_date, "birth_date"),
         surname=item.surname,
         at_least_revision=at_least_revision,
         language=_languages.number(language),
@@ -103,7 +103,7 @@ def explain_request(
     """Return a question for the month ledger as it is sent."""
     return pb.ExplainConsumerRequest(
         iin=iin,
-        service_date=day_text(service_date),
+        service_date=day_text(service_date, "service_date"),
         known=knowledge(known),
         purpose=_purposes.number(purpose),
         case_reference=case_reference,
@@ -123,9 +123,9 @@ def item_messages(items: Iterable[LookupItem | str]) -> Iterator[pb.LookupItem]:
     for item in map(as_item, items):
         yield pb.LookupItem(
             iin=item.iin,
-            service_date=day_text(item.service_date),
+            service_date=day_text(item.service_date, "service_date"),
             case_reference=item.case_reference,
-            birth_date=day_text(item.birth_date),
+            birth_date=day_text(item.birth_date, "birth_date"),
             surname=item.surname,
         )
 

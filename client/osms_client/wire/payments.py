@@ -50,7 +50,7 @@ def _header(register: Register) -> pb.Register:
     return pb.Register(
         source=register.source,
         reference=register.reference,
-        received_on=day_text(register.received_on),
+        received_on=day_text(register.received_on, "received_on"),
         payer=_payer_message(register.payer),
         purpose_code=register.purpose_code,
         declared=pb.RegisterTotals(
@@ -174,8 +174,8 @@ def registers_request(
     """Return the question for the first page of registers."""
     return pb.ListRegistersRequest(
         source=source,
-        received_from=day_text(received_from),
-        received_to=day_text(received_to),
+        received_from=day_text(received_from, "received_from"),
+        received_to=day_text(received_to, "received_to"),
         page_size=page_size,
     )
 

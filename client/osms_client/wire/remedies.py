@@ -37,8 +37,8 @@ def suspense_request(
     request = pb.ListSuspenseRequest(
         source=source,
         reference=reference,
-        received_from=day_text(received_from),
-        received_to=day_text(received_to),
+        received_from=day_text(received_from, "received_from"),
+        received_to=day_text(received_to, "received_to"),
         page_size=page_size,
     )
     if issue is not None:
@@ -106,7 +106,7 @@ def reverse_request(reversal: Reversal) -> pb.ReversePaymentsRequest:
     return pb.ReversePaymentsRequest(
         source=reversal.source,
         reversal_reference=reversal.reversal_reference,
-        reversed_on=day_text(reversal.reversed_on),
+        reversed_on=day_text(reversal.reversed_on, "reversed_on"),
         lines=[
             pb.ReversalLine(
                 line_no=line.line_no,

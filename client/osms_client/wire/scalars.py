@@ -49,10 +49,12 @@ def _sent(words: type[Word]) -> list[Word]:
     return [word for word in words if word.name != "UNRECOGNISED"]
 
 
-def day_text(day: date | None) -> str:
-    """Return a day as it is sent; empty for None."""
+def day_text(day: date | None, name: str) -> str:
+    """Return a day as it is sent, empty for None; raise TypeError with its name if it is none."""
     if isinstance(day, datetime):
-        raise TypeError("a day is a date, not a datetime: take its date in Almaty first")
+        raise TypeError(f"{name} is a date, not a datetime: take its date in Almaty first")
+    if day is not None and not isinstance(day, date):
+        raise TypeError(f"{name} is a datetime.date or None, not {type(day).__name__}")
     return day.isoformat() if day else ""
 
 

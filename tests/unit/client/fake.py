@@ -149,9 +149,10 @@ def abort(
     metadata: dict[str, str] | None = None,
     violations: dict[str, str] | None = None,
     retry_after_s: int | None = None,
+    message: str = "as the test wants it",
 ) -> None:
     """Fail a call as the gateway does."""
-    status = status_pb2.Status(code=code.value[0], message="as the test wants it")
+    status = status_pb2.Status(code=code.value[0], message=message)
     if reason:
         info = error_details_pb2.ErrorInfo(reason=reason, domain="osms.v1", metadata=metadata or {})
         status.details.add().Pack(info)

@@ -43,6 +43,8 @@ def test_load_says_what_became_of_it(fake: FakeGateway, books: Books, tmp_path: 
     assert "TOTALS_MISMATCH in declared.amount_tiyn: declared 100, counted 425000" in result.output
     broken = tmp_path / "broken.mt102"
     broken.write_bytes(b"{1:")
+    unread = osms(fake, "load", broken)
+    assert (unread.exit_code, unread.stdout) == (2, "")
     result = osms(fake, "load", broken, good)
     assert result.exit_code == 2
     assert "broken.mt102" in result.stderr
@@ -74,7 +76,7 @@ def test_resolve_takes_reject_files(fake: FakeGateway, books: Books, tmp_path: P
     rejects.write_text(as_csv(lines, REJECT_COLUMNS), encoding="utf-8", newline="")
     result = osms(fake, "resolve", rejects, "--reason", "letter 5")
     assert result.exit_code == 0, result.output
-    assert "1 resolved, 0 already resolved, 0 not" in result.output
+    assert result.output == "suspended lines: 1 resolved, 0 already resolved, 0 not resolved\n"
     assert fake.asked[-1].operator_reason == "letter 5"
     assert "1 already resolved" in osms(fake, "resolve", rejects).output
     assert osms(fake, "resolve", path).exit_code == 2
@@ -119,6 +121,8 @@ def test_held_or_refused_sync_is_status_1(fake: FakeGateway, tmp_path: Path) -> 
     assert result.exit_code == 1
     assert "HELD, run 77" in result.output
     assert "labour/pension would lose 500 of 900 spans" in result.output
+    assert "osms release 77 --reason TEXT" in result.output
+    assert "send a newer snapshot" in result.output
     fake.on(
         "SyncCategories",
         lambda requests, context: abort(
@@ -170,8 +174,8 @@ def test_reverse_reads_its_columns(fake: FakeGateway, tmp_path: Path) -> None:
     fake.on("ReversePayments", reverse)
     result = osms(fake, "reverse", path)
     assert result.exit_code == 1
-    assert "2 reversed, 0 already reversed, 1 not; 3 came later" in result.output
-    assert "V-2 line 3: EXCEEDS_PAYMENT" in result.output
+    assert "2 reversed, 0 already reversed, 1 not reversed; 3 came later" in result.output
+    assert "V-2 line 3: EXCEEDS_PAYMENT, left" in result.output
     assert "50,00 tenge" in result.output
     assert [len(request.lines) for request in fake.asked] == [2, 1]
     fake.asked.clear()
@@ -198,7 +202,7 @@ def test_sources_are_a_table(fake: FakeGateway) -> None:
     fake.answers("ListSources", response)
     result = osms(fake, "sources")
     assert result.exit_code == 0, result.output
-    for text in ("labour", "2026-01-01 05:00", "15", "late (over 36 h)", "77"):
+    for text in ("labour", "2026-01-01 05:00 Almaty", "15", "late (over 36 h)", "77"):
         assert text in result.output
     assert json.loads(osms(fake, "sources", "--json").output)[0]["held_run_ids"] == [77]
 
@@ -217,3 +221,80 @@ def test_suspense_is_a_table(fake: FakeGateway, books: Books, tmp_path: Path) ->
     limited = osms(fake, "suspense", *words, "--limit", "1")
     assert "There are more" in limited.output
     assert len(json.loads(osms(fake, "suspense", *words, "--json").output)) == 2
+
+
+def test_suspense_without_lines_says_so(fake: FakeGateway) -> None:
+    """An unknown reference is told in words, not by an empty table."""
+    fake.answers("ListSuspense", payment_pb.ListSuspenseResponse())
+    result = osms(fake, "suspense", "--source", "x", "--reference", "y", "--issue", "Iin_Malformed")
+    assert (result.exit_code, result.output) == (0, "no such lines\n")
+    assert fake.asked[0].issue == payment_pb.LINE_ISSUE_IIN_MALFORMED
+    assert osms(fake, "suspense", "--issue", "unrecognised").exit_code == 2
+
+
+def test_rejects_are_never_written_over(fake: FakeGateway, books: Books, tmp_path: Path) -> None:
+    """An existing reject file or an unwritable place is told in words before anything is sent."""
+    path, rejects = tmp_path / "a.mt102", tmp_path / "rejects.csv"
+    path.write_bytes(File(people=(Person(iin="12"),)).content())
+    rejects.write_text("a person's work", encoding="utf-8")
+    nowhere = tmp_path / "no" / "r.csv"
+    for place, words in ((rejects, "a new file for rejects"), (nowhere, "No such file")):
+        result = osms(fake, "load", path, "--rejects", place)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert words in result.stderr
+    assert rejects.read_text(encoding="utf-8") == "a person's work"
+    assert not fake.asked
+
+
+def test_held_snapshot_is_released(fake: FakeGateway) -> None:
+    """A release says what was applied, and takes the operator's reason along."""
+    response = category_pb.ReleaseHeldSnapshotResponse()
+    response.result.outcome = category_pb.SYNC_OUTCOME_APPLIED
+    response.result.run_id, response.result.closed = 77, 500
+    fake.answers("ReleaseHeldSnapshot", response)
+    result = osms(fake, "release", "77", "--reason", "letter 5")
+    assert result.exit_code == 0, result.output
+    assert "APPLIED, run 77" in result.output
+    assert (fake.asked[0].run_id, fake.asked[0].operator_reason) == (77, "letter 5")
+    assert osms(fake, "release", "77").exit_code == 2
+
+
+def test_refusals_say_why(fake: FakeGateway, tmp_path: Path) -> None:
+    """A refused day is explained; a source that is not known is told once for all registers."""
+    path = tmp_path / "a.mt102"
+    path.write_bytes(b"".join(File(reference=f"R-{n}").content() for n in range(3)))
+
+    def refuse(requests: Any, context: grpc.ServicerContext) -> Any:
+        for request in requests:
+            yield payment_pb.IngestRegistersResponse(
+                result=payment_pb.RegisterResult(
+                    source=request.register.source,
+                    reference=request.register.reference,
+                    outcome=payment_pb.REGISTER_OUTCOME_REFUSED,
+                    refusal=payment_pb.REGISTER_REFUSAL_INVALID,
+                    field=field,
+                )
+            )
+
+    fake.on("IngestRegisters", refuse)
+    field = "received_on"
+    result = osms(fake, "load", path)
+    assert result.output.count("INVALID in received_on: after today or before 2017-07") == 3
+    field = "source"
+    result = osms(fake, "load", path, "--source", "nobody")
+    assert result.output.count("source is not known") == 1
+    assert "R-1" not in result.output
+
+
+def test_amount_that_must_stay_is_told(fake: FakeGateway, books: Books, tmp_path: Path) -> None:
+    """A changed amount is answered by what can be done with the line."""
+    path, rejects = tmp_path / "a.mt102", tmp_path / "rejects.csv"
+    path.write_bytes(File(people=(Person(iin="12"),)).content())
+    osms(fake, "load", path, "--rejects", rejects)
+    response = payment_pb.ResolveSuspenseResponse()
+    response.results.add(outcome=payment_pb.RESOLUTION_OUTCOME_STILL_INVALID, field="amount_tiyn")
+    fake.answers("ResolveSuspense", response)
+    result = osms(fake, "load", rejects)
+    assert result.exit_code == 1
+    assert "the amount must stay as it was: refund the line" in result.output
+    assert "in suspense" not in result.output

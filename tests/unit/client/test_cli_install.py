@@ -35,10 +35,11 @@ def test_commands_of_a_missing_extra_say_so(
     """A server command without the server extra ends with the install hint and 2."""
     entry = EntryPoint(name="server", value="no_such_module:register", group=app.COMMANDS_GROUP)
     monkeypatch.setattr(app, "entry_points", lambda group: [entry])
-    for command in ("init", "serve", "verify"):
+    for command in ("init", "migrate", "serve", "verify"):
         result = osms(fake, command, "--store", "x", "anything")
         assert result.exit_code == 2
         assert "pip install 'osms-gateway[server]'" in result.stderr
+        assert "osms-gateway[server]" in "".join(osms(fake, command, "--help").output.split())
 
 
 def test_other_packages_add_commands(fake: FakeGateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,10 +82,28 @@ main()
 """
 
 
-def test_without_typer_the_command_says_what_to_install() -> None:
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        *[([], "files"), (["--help"], "files"), (["check"], "files"), (["seed"], "files")],
+        *[([command], "server") for command in ("init", "migrate", "serve", "verify")],
+    ],
+)
+def test_without_typer_the_command_says_what_to_install(words: list[str], extra: str) -> None:
     """The base install has the command, but it only tells which extra it needs."""
     finished = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TYPER], capture_output=True, text=True, check=False
+        [sys.executable, "-c", _WITHOUT_TYPER, *words], capture_output=True, text=True, check=False
     )
     assert finished.returncode == 2
-    assert "pip install 'osms-gateway[files]'" in finished.stderr
+    assert f"pip install 'osms-gateway[{extra}]'" in finished.stderr
+
+
+def test_seed_without_polars_writes_nothing(
+    fake: FakeGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up data needs the files extra, which is said before a folder is made."""
+    monkeypatch.setitem(sys.modules, "polars", None)
+    result = osms(fake, "seed", "--out", tmp_path / "made", "--people", "1")
+    assert result.exit_code == 2
+    assert "pip install 'osms-gateway[files]'" in result.stderr
+    assert not (tmp_path / "made").exists()

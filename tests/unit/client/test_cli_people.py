@@ -126,8 +126,8 @@ def test_no_answer_is_status_2(fake: FakeGateway) -> None:
     )
     result = osms(fake, "check", "12")
     assert result.exit_code == 2
-    assert "reason IIN_INVALID field=iin" in result.stderr
     assert "iin: 12 digits." in result.stderr
+    assert "reason" not in result.stderr
     assert result.stdout == ""
     fake.target = "127.0.0.1:1"
     assert osms(fake, "check", IIN).exit_code == 2
@@ -144,3 +144,46 @@ def test_plain_text_to_another_machine_is_refused(fake: FakeGateway) -> None:
 def test_usage_is_status_2(fake: FakeGateway, words: list[str]) -> None:
     """A command line that cannot be understood ends with 2."""
     assert osms(fake, *words).exit_code == 2
+
+
+def test_a_violation_is_told_once(fake: FakeGateway) -> None:
+    """A message that names its field is not followed by the same in other words."""
+    fake.on(
+        "LookupConsumer",
+        lambda request, context: abort(
+            context,
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "IIN_INVALID",
+            metadata={"field": "iin"},
+            violations={"as the test": "wants it", "iin": "must be 12 ASCII digits"},
+            message="iin: must be 12 ASCII digits",
+        ),
+    )
+    result = osms(fake, "check", "12")
+    assert result.stderr.count("must be 12 ASCII digits") == 1
+    assert "as the test: wants it" in result.stderr
+
+
+def test_options_say_what_they_take(fake: FakeGateway) -> None:
+    """A wrong day names the form of a day, a URL is told from host:port."""
+    assert "YYYY-MM-DD" in osms(fake, "check", IIN, "--date", "05.03.2026").stderr
+    assert "give host:port" in osms(fake, "check", IIN, "--target", "http://127.0.0.1:1").stderr
+    text = osms(fake, "check", "--help").output
+    assert "RECEPTION" not in text
+    assert "[default: (today)]" in text
+
+
+@pytest.mark.parametrize("command", ["check", "explain"])
+def test_unknown_person_has_no_package(fake: FakeGateway, command: str) -> None:
+    """Of somebody unknown only the sentence, the question and the next step are shown."""
+    answer = eligibility(text="Nothing is known.")
+    answer.status = core_pb2.ELIGIBILITY_STATUS_UNKNOWN_CONSUMER
+    answer.funding_source = core_pb2.FUNDING_SOURCE_GOBMP
+    answer.next_step.text = "Check the IIN."
+    fake.answers("LookupConsumer", pb.LookupConsumerResponse(eligibility=answer))
+    fake.answers("ExplainConsumer", pb.ExplainConsumerResponse(eligibility=answer))
+    result = osms(fake, command, IIN, "--language", "en")
+    for text in ("Nothing is known.", IIN, "2025-08-10", "Check the IIN.", "d-1"):
+        assert text in result.output
+    for text in ("Package", "GOBMP", "holds through"):
+        assert text not in result.output

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from osms.v1 import payment_service_pb2 as payment_pb
 from osms_client import Gateway, RefusedError, RetryLaterError, RowTotals, SyncOutcome
 from osms_client.loaders import (
     REJECT_COLUMNS,
@@ -149,18 +150,17 @@ def test_rejects_are_corrected_and_loaded_again(
 
 
 def test_rejects_are_those_of_now(fake: FakeGateway, books: Books, tmp_path: Path) -> None:
-    """Loading again writes the lines that are still in suspense; none leaves only the head."""
+    """Loading again writes the lines that are still in suspense; without any there is no file."""
     people = (Person(iin="12"),)
     path = _file(tmp_path, "a.mt102", File(people=people).content())
-    rejects = tmp_path / "rejects.csv"
+    rejects, later = tmp_path / "rejects.csv", tmp_path / "later.csv"
     _load(fake, path)
     _load(fake, path, rejects=rejects)
     assert len(rejects.read_text(encoding="utf-8").splitlines()) == 2
     fixed = rejects.read_text(encoding="utf-8").replace(",12,", f",{IIN},")
-    report = _load(fake, _file(tmp_path, "fixed.csv", fixed), path, rejects=rejects)
+    report = _load(fake, _file(tmp_path, "fixed.csv", fixed), path, rejects=later)
     assert report.clean
-    assert len(rejects.read_text(encoding="utf-8").splitlines()) == 1
-    assert _load(fake, rejects).clean
+    assert not later.exists()
 
 
 def test_still_wrong_line_is_not_clean(fake: FakeGateway, books: Books, tmp_path: Path) -> None:
@@ -194,6 +194,35 @@ def test_rejects_never_overwrite_what_is_loaded(fake: FakeGateway, tmp_path: Pat
     path = _file(tmp_path, "a.csv", as_csv(rows()))
     with pytest.raises(FileError, match="another file"):
         _load(fake, path, rejects=path)
+
+
+def test_broken_off_load_leaves_no_rejects(fake: FakeGateway, books: Books, tmp_path: Path) -> None:
+    """After a load that broke off the same load can be run again, with the same reject file."""
+    path = _file(tmp_path, "a.mt102", File(people=(Person(iin="12"),)).content())
+    books.break_after = 1
+    with pytest.raises(RetryLaterError):
+        _load(fake, path, rejects=tmp_path / "rejects.csv")
+    assert list(tmp_path.iterdir()) == [path]
+    books.break_after = None
+    assert _load(fake, path, rejects=tmp_path / "rejects.csv").suspended.rows == 1
+
+
+def test_wrong_amount_is_to_be_refunded(fake: FakeGateway, books: Books, tmp_path: Path) -> None:
+    """A line whose amount is not positive cannot be corrected: its action is refund."""
+    line = payment_pb.SuspendedRow(
+        source="state_corporation",
+        reference="GCVP-00000000017",
+        issue=payment_pb.LINE_ISSUE_AMOUNT_NOT_POSITIVE,
+        field="amount_tiyn",
+        state=payment_pb.SUSPENSE_STATE_SUSPENDED,
+        received_on="2025-08-20",
+    )
+    fake.answers("ListSuspense", payment_pb.ListSuspenseResponse(rows=[line]))
+    path = _file(tmp_path, "a.mt102", File(people=(Person(iin="12"),)).content())
+    rejects = tmp_path / "rejects.csv"
+    _load(fake, path, rejects=rejects)
+    with rejects.open(encoding="utf-8", newline="") as file:
+        assert [row["action"] for row in csv.DictReader(file)] == ["refund"]
 
 
 def test_progress_is_told(fake: FakeGateway, books: Books, tmp_path: Path) -> None:

@@ -274,3 +274,10 @@ def test_every_call_has_a_deadline(fake: FakeGateway, sdk: Sdk) -> None:
     default_s, own_s = fake.deadlines_s
     assert default_s == pytest.approx(7, abs=1.5)
     assert own_s == pytest.approx(3, abs=1.5)
+
+
+@pytest.mark.parametrize("method", ["lookup", "explain"])
+def test_a_text_is_no_day(sdk: Sdk, method: str) -> None:
+    """A day given as text is a mistake of the program, which names the parameter."""
+    with pytest.raises(TypeError, match=r"service_date is a datetime\.date or None, not str"):
+        sdk.call(method, IIN, purpose=Purpose.RECEPTION, service_date="2025-08-10")

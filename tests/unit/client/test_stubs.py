@@ -145,7 +145,11 @@ def test_portal_warns_when_cover_lapses_before_the_bed(fake: FakeGateway) -> Non
     assert planned.warnings[0] == (
         "Cover lasts through 2025-09-30, but the admission is planned for 2025-10-01."
     )
-    assert planned.warnings[1:] == ("Not insured.", "Pay.", "2025-07")
+    assert planned.warnings[1:] == (
+        "Not insured.",
+        "Pay.",
+        "Months that open the package once they are paid: 2025-07",
+    )
 
 
 def test_portal_without_an_answer_says_nothing_of_cover(fake: FakeGateway) -> None:
@@ -293,3 +297,40 @@ def test_program_runs_by_itself(
     )
     assert finished.returncode == 0, finished.stderr
     assert expected in finished.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "expected"),
+    [
+        (polyclinic_roster_check, ["missing.csv"], "missing.csv cannot be read: No such file"),
+        (reception_desk, [IIN, "--birth-date", "05.03.1990"], "give YYYY-MM-DD"),
+    ],
+    ids=["roster", "birth date"],
+)
+def test_wrong_argument_is_told_in_words(program: Any, arguments: list[str], expected: str) -> None:
+    """What cannot be used on a command line ends with a sentence and 2."""
+    finished = subprocess.run(
+        [sys.executable, "-m", program.__name__, "127.0.0.1:1", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert finished.returncode == 2
+    assert expected in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        (Language.KK, "Сақтандыру әзірге мына күнге дейін жарамды: 2025-09-30."),
+        (Language.RU, "Страхование пока действует по 2025-09-30."),
+        (Language.EN, "As things stand you are insured through 2025-09-30."),
+    ],
+)
+def test_citizen_is_told_until_when(fake: FakeGateway, language: Language, expected: str) -> None:
+    """The last insured day is told in a whole sentence."""
+    fake.answers("ExplainConsumer", pb.ExplainConsumerResponse(eligibility=eligibility()))
+    page = _run(fake, lambda gateway: self_service.run(gateway, IIN, language=language))
+    assert page.why[-1] == expected
