@@ -145,7 +145,7 @@ def test_the_sdk_works_where_the_system_has_no_time_zones(install: Install) -> N
 
 def test_the_command_says_what_it_needs(install: Install) -> None:
     """Without any extra `osms` names the one for files and ends with status 2."""
-    ended = install.run("osms", "serve")
+    ended = install.run("osms", "check", "900101390002")
     assert ended.returncode == 2
     assert "pip install 'osms-gateway[files]'" in ended.stderr
     assert "Traceback" not in ended.stderr
