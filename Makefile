@@ -3,8 +3,9 @@ OSMS := .venv/bin/osms
 PROTOS := $(wildcard proto/osms/v1/*.proto)
 PEOPLE ?= 20000
 SEED ?= 1
+KILLS ?= 100
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-node lint types proto proto-check bench long lock clean
+.PHONY: help install demo run test test-node crash lint types proto proto-check bench long lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +30,9 @@ test: install ## Run every test that needs only Python
 test-node: install ## Run the test of a foreign client, @grpc/grpc-js (needs node and npm)
 	cd tests/foreign/node && npm ci --silent
 	$(PY) -m pytest tests/foreign/node
+
+crash: install ## Kill gateway, loader and database KILLS times under load (CRASH_SEED repeats a run)
+	CRASH_KILLS=$(KILLS) $(PY) -m pytest tests/crash
 
 long: install ## Search longer for counterexamples
 	$(PY) -m pytest tests/unit/rules tests/storage --hypothesis-profile=long

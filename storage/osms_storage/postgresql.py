@@ -35,6 +35,8 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.UndefinedTableError,
     asyncpg.QueryCanceledError,
+    # A connection that broke between two messages of one statement.
+    asyncpg.InternalClientError,
 )
 
 
@@ -129,7 +131,13 @@ def translated() -> Iterator[None]:
     """Turn driver errors into the store's own."""
     try:
         yield
-    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as exc:
+    except (
+        DBAPIError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+        OSError,
+    ) as exc:
         raise _meaning(exc) from exc
     except PoolTimeoutError as exc:
         raise StoreUnavailableError("The store is too busy now.") from exc
