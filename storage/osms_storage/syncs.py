@@ -113,12 +113,16 @@ async def _discard_abandoned(connection: AsyncConnection) -> None:
 
 async def _discard(connection: AsyncConnection, run_ids: Sequence[int]) -> None:
     for run_id in run_ids:
-        await clear_staging(connection, run_id)
-        await connection.execute(delete(sync_scope).where(sync_scope.c.run_id == run_id))
-        # The row stays, so that its id is never given to another run.
-        await connection.execute(
-            update(sync_run).where(sync_run.c.id == run_id).values(state=DISCARDED)
+        # The row stays, so that its id is never given to another run. One that was applied or held
+        # meanwhile, by a commit whose caller went away, is left as it is.
+        discarded = await connection.execute(
+            update(sync_run)
+            .where(sync_run.c.id == run_id, sync_run.c.state == RECEIVING)
+            .values(state=DISCARDED)
         )
+        if discarded.rowcount:
+            await clear_staging(connection, run_id)
+            await connection.execute(delete(sync_scope).where(sync_scope.c.run_id == run_id))
 
 
 async def clear_staging(connection: AsyncConnection, run_id: int) -> None:

@@ -40,3 +40,12 @@ async def test_a_run_that_fell_silent_is_forgotten(new_store: StoreFactory) -> N
         await syncs.open_run(store, delta(1, DAY))
         with pytest.raises(RunAbandonedError):
             await syncs.stage_records(store, run_id, [], [])
+
+
+async def test_what_was_applied_cannot_be_discarded(new_store: StoreFactory) -> None:
+    """A commit whose caller went away stays applied, whatever is cleared up after it."""
+    async with new_store(clock_at(DAY)) as store:
+        result = await record_sync(store, delta(1, DAY), [])
+        await syncs.discard_run(store, result.run_id)
+        async with store.reading() as connection:
+            assert await syncs.last_delta_number(connection, LABOUR) == 1
