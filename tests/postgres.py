@@ -95,7 +95,13 @@ class Postgres:
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server; mode "immediate" is as if the power failed."""
-        self.run("pg_ctl", "stop", "-D", str(self.folder / "data"), "-m", mode)
+        stop = ("pg_ctl", "stop", "-D", str(self.folder / "data"), "-m", mode)
+        try:
+            self.run(*stop)
+        except RuntimeError:
+            # pg_ctl gives up when the server is amid a recovery; it may also be gone by now.
+            if (self.folder / "data" / "postmaster.pid").exists():
+                self.run(*stop)
 
     def postmaster(self) -> int:
         """Return the process id of the server."""
