@@ -1,4 +1,4 @@
-"""What the strings of the contract mean: IIN and BIN, months, dates.
+"""What the strings of the contract mean: IIN and BIN, months, dates; and how money reads.
 
 Shared by every side, so that a clinic's program, a loader and the gateway agree on what is valid.
 A month is the integer ``year * 12 + month - 1``, so that months can be counted and compared.
@@ -113,3 +113,14 @@ def format_month(month: int) -> str:
 def almaty_date(instant: datetime) -> date:
     """Return the calendar date in Almaty at an aware instant."""
     return instant.astimezone(ALMATY).date()
+
+
+def money(tiyn: int) -> str:
+    """Return an amount in tenge for people.
+
+    >>> money(425_000), money(-1_234_567_805)
+    ('4 250,00', '-12 345 678,05')
+    """
+    tenge, rest = divmod(abs(tiyn), 100)
+    sign = "-" if tiyn < 0 else ""
+    return f"{sign}{tenge:,}".replace(",", " ") + f",{rest:02}"

@@ -1,57 +1,30 @@
-"""The server's commands: init, serve, verify."""
+"""The server's commands: init, migrate, serve, verify, rebuild, reconcile."""
 
-import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from tomllib import TOMLDecodeError
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
+from rich.progress import Progress as Bar
 
 from osms_seeds import reference
 from osms_server import rules
 from osms_server.bootstrap import open_store, serve
+from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.law import Law, Laws
-from osms_server.settings import SETTINGS_FILE, Settings
+from osms_server.reconcile import reconcile_command
 from osms_storage.enactment import apply_reference
-from osms_storage.errors import StoreError
 from osms_storage.migrations import check_schema, migrate
+from osms_storage.rebuilds import Progress, count_ledgers, newest_law, rebuild_ledgers
 from osms_storage.syncs import expect_delta
 from osms_storage.verification import verify_ledgers
 
-StoreOption = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        help="Path of an SQLite file, or postgresql://USER@HOST/DATABASE. [OSMS_STORE]",
-    ),
-]
 ClockOption = Annotated[
     Path | None,
     typer.Option("--test-clock", help="File with the ISO instant at which the clock stands."),
 ]
 
-T = TypeVar("T")
-
-console = Console()
 verify = typer.Typer(help="Prove that a store is whole.", no_args_is_help=True)
-
-
-def _settings(**given: object) -> Settings:
-    """Return the settings, with the options that were given over environment and file."""
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    try:
-        return Settings(**options)
-    except ValidationError as exc:
-        for error in exc.errors():
-            name = ".".join(map(str, error["loc"]))
-            typer.echo(f"osms: setting {name}: {error['msg']}", err=True)
-        raise typer.Exit(2) from exc
-    except TOMLDecodeError as exc:
-        typer.echo(f"osms: {SETTINGS_FILE}: {exc}", err=True)
-        raise typer.Exit(2) from exc
+rebuild = typer.Typer(help="Make anew what follows from the facts.", no_args_is_help=True)
 
 
 def init(
@@ -67,7 +40,7 @@ def init(
     Running it again changes nothing. Law is data: a release with newer parameters takes effect in
     a store only by this command, as a revision of its own.
     """
-    settings = _settings(store=store, test_clock=test_clock)
+    settings = settings_of(store=store, test_clock=test_clock)
     numbers = [_delta_number(text) for text in next_delta or ()]
 
     async def run() -> bool:
@@ -86,7 +59,7 @@ def init(
                     await expect_delta(unit, law.data.sources[source].id, number)
             return changed
 
-    changed = _run(run())
+    changed = run_command(run())
     console.print("The store is ready." if changed else "The store was ready; nothing changed.")
 
 
@@ -104,8 +77,8 @@ def migrate_command(
     store: StoreOption = None,
 ) -> None:
     """Bring a store's schema up or down. Going down loses what the lower schema cannot hold."""
-    settings = _settings(store=store)
-    found = _run(migrate(settings.store, target))
+    settings = settings_of(store=store)
+    found = run_command(migrate(settings.store, target))
     console.print(f"The store has schema {found or 'none'}.")
 
 
@@ -120,13 +93,13 @@ def serve_command(
 
     Exit status: 0 stopped as asked, 2 could not serve, and why is said in words.
     """
-    _run(serve(_settings(store=store, listen=listen, test_clock=test_clock)))
+    run_command(serve(settings_of(store=store, listen=listen, test_clock=test_clock)))
 
 
 @verify.command("ledger")
 def verify_ledger(store: StoreOption = None) -> None:
     """Compare every ledger with one made anew from the facts. Exit status 1 if any differs."""
-    settings = _settings(store=store)
+    settings = settings_of(store=store)
 
     async def run() -> tuple[int, int]:
         people = wrong = 0
@@ -138,19 +111,46 @@ def verify_ledger(store: StoreOption = None) -> None:
                 wrong += len(page.wrong)
         return people, wrong
 
-    people, wrong = _run(run())
+    people, wrong = run_command(run())
     console.print(f"{people:,} ledgers compared with their facts, {wrong:,} differ.")
     if wrong:
         raise typer.Exit(1)
 
 
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work; what an operator can mend is said in words, with exit status 2."""
-    try:
-        return asyncio.run(work)
-    except (StoreError, OSError, ValueError) as exc:
-        typer.echo(f"osms: {exc}", err=True)
-        raise typer.Exit(2) from exc
+@rebuild.command("ledger")
+def rebuild_ledger(
+    store: StoreOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say how many differ; from the first one on.")
+    ] = False,
+) -> None:
+    """Make every ledger anew from the facts, and replace those that differ.
+
+    The server may serve and take registers meanwhile. An interrupted rebuild is run again, and
+    goes on where it stopped.
+    """
+    settings = settings_of(store=store)
+
+    async def run() -> Progress:
+        async with open_store(settings) as opened:
+            await check_schema(opened)
+            number = await newest_law(opened)
+            law = await Laws(opened).refresh()
+            progress = Progress(number)
+            with Bar(console=console, disable=not console.is_terminal, transient=True) as bar:
+                task = bar.add_task("ledgers", total=await count_ledgers(opened))
+                async for progress in rebuild_ledgers(
+                    opened, law.data, law.policy, number, dry_run=dry_run
+                ):
+                    bar.update(task, completed=progress.people)
+        return progress
+
+    done = run_command(run())
+    verb = "would be" if dry_run else "were"
+    console.print(
+        f"{done.people:,} ledgers made anew from their facts, "
+        f"{done.differed:,} differed and {verb} mended."
+    )
 
 
 def register(app: typer.Typer) -> None:
@@ -158,4 +158,6 @@ def register(app: typer.Typer) -> None:
     app.command("init")(init)
     app.command("migrate")(migrate_command)
     app.command("serve")(serve_command)
+    app.command("reconcile")(reconcile_command)
     app.add_typer(verify, name="verify")
+    app.add_typer(rebuild, name="rebuild")

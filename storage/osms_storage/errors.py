@@ -4,6 +4,7 @@ StoreError
 ├── StoreUnavailableError   ask again later
 ├── StoreFullError          make room, then ask again
 ├── RunAbandonedError       send the sync again
+├── LawChangedError         run the command again
 └── SchemaMismatchError     migrate the store, or run the matching release
 """
 
@@ -22,6 +23,13 @@ class StoreFullError(StoreError):
 
 class RunAbandonedError(StoreError):
     """A sync was idle for so long that it was forgotten."""
+
+
+class LawChangedError(StoreError):
+    """The law or the reference data changed while all ledgers were made by them."""
+
+    def __init__(self) -> None:
+        super().__init__("The reference data changed meanwhile. Run the command again.")
 
 
 class SchemaMismatchError(StoreError):

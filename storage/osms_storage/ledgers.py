@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select, union_all
+from sqlalchemy import and_, delete, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import bulk_insert
@@ -142,6 +142,10 @@ _ADVANCE = struct.Struct("<HH")
 _SPAN = struct.Struct("<hhii")
 
 
+StoredLedger = tuple[bytes, bytes, bytes, int | None]
+"""The columns paid, advance, spans and died_on."""
+
+
 def encode_paid(paid: int) -> bytes:
     """Return the bits as the store keeps them."""
     return paid.to_bytes((paid.bit_length() + 7) // 8, "little")
@@ -172,6 +176,16 @@ def decode(paid: bytes, advance: bytes, spans: bytes, died_on: int | None) -> Le
     )
 
 
+def encode(row: LedgerRow) -> StoredLedger:
+    """Return a ledger as the store keeps it."""
+    return (
+        encode_paid(row.paid),
+        encode_advance(row.advance),
+        encode_spans(row.spans),
+        row.died_on,
+    )
+
+
 # --- reading -------------------------------------------------------------------------------------
 
 _ROWS = select(
@@ -179,10 +193,15 @@ _ROWS = select(
 ).where(among(ledger.c.iin))
 
 
+async def read_stored(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, StoredLedger]:
+    """Return the present ledgers of these people as they are kept, whether readable or not."""
+    rows = await connection.execute(_ROWS, {"keys": iins})
+    return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+
+
 async def read_ledgers(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, LedgerRow]:
     """Return the present ledgers of these people; who is not known is absent."""
-    rows = await connection.execute(_ROWS, {"keys": iins})
-    return {row[0]: decode(row[1], row[2], row[3], row[4]) for row in rows}
+    return {iin: decode(*row) for iin, row in (await read_stored(connection, iins)).items()}
 
 
 _PAYMENTS = (
@@ -306,6 +325,18 @@ async def people_after(connection: AsyncConnection, last: int) -> list[int]:
 
 # --- writing -------------------------------------------------------------------------------------
 
+_COLUMNS = ("iin", "paid", "advance", "spans", "died_on")
+
+
+async def write_ledgers(
+    connection: AsyncConnection, ledgers: Mapping[int, StoredLedger | None]
+) -> None:
+    """Replace whole ledgers; None: the person has none."""
+    rows = [(iin, *row) for iin, row in ledgers.items() if row is not None]
+    await bulk_insert(connection, ledger, _COLUMNS, rows, update=_COLUMNS[1:])
+    gone = [iin for iin, row in ledgers.items() if row is None]
+    await connection.execute(delete(ledger).where(among(ledger.c.iin)), {"keys": gone})
+
 
 async def write_payment_halves(
     connection: AsyncConnection, halves: Sequence[tuple[int, bytes, bytes]]
@@ -344,7 +375,7 @@ async def reproject_assignments(
     await bulk_insert(
         connection,
         ledger,
-        ("iin", "paid", "advance", "spans", "died_on"),
+        _COLUMNS,
         rows,
         update=("spans", "died_on"),
     )

@@ -115,6 +115,8 @@ payment = Table(
     Column("payer_id", BigInteger),
     Column("name_id", BigInteger),
     Column("document", Text),
+    # A register's rows come together, so that it grows at its end.
+    Index("ix_payment_register_id", "register_id"),
     sqlite_with_rowid=False,
 )
 
@@ -306,4 +308,18 @@ ledger = Table(
     # (source, category) of int16, (first day, day removed or 0) of int32: spans that hold a day.
     Column("spans", LargeBinary, nullable=False),
     Column("died_on", Integer),
+)
+
+# Where a rebuild of the ledgers stands; empty when none was begun and not ended.
+rebuild = Table(
+    "rebuild",
+    metadata,
+    # What is rebuilt: LEDGER.
+    Column("projection", Text, primary_key=True),
+    # The law it works by: with other law it begins anew.
+    Column("reference_revision", BigInteger, nullable=False),
+    # All people up to this number are done.
+    Column("done_through", BigInteger, nullable=False),
+    Column("people", BigInteger, nullable=False),
+    Column("differed", BigInteger, nullable=False),
 )

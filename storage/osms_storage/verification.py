@@ -1,9 +1,18 @@
 """Proof that every ledger is what its facts make it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from osms_storage.ledgers import CoverPolicy, people_after, read_ledgers, replay_ledgers
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms_storage.ledgers import (
+    CoverPolicy,
+    StoredLedger,
+    encode,
+    people_after,
+    read_stored,
+    replay_ledgers,
+)
 from osms_storage.reference import ReferenceData
 from osms_storage.store import Store
 
@@ -13,25 +22,35 @@ class VerifiedPage:
     """Some people whose ledgers were compared, ascending by IIN."""
 
     people: int
+    last: int
+    """The last one's IIN."""
     wrong: tuple[int, ...]
     """IINs whose ledger differs from the one their facts make."""
 
 
 async def verify_ledgers(
-    store: Store, data: ReferenceData, policy: CoverPolicy
+    store: Store, data: ReferenceData, policy: CoverPolicy, *, after: int = -1
 ) -> AsyncIterator[VerifiedPage]:
-    """Compare every ledger with one made anew from the facts, page by page.
+    """Compare every ledger with one made anew from the facts, page by page, from an IIN on.
 
     Each page is read at one moment, so a store may be verified while it serves.
     """
-    last = -1
+    last = after
     while True:
         async with store.reading() as connection:
             people = await people_after(connection, last)
             if not people:
                 return
-            kept = await read_ledgers(connection, people)
-            made = await replay_ledgers(connection, people, data, policy)
-        wrong = tuple(iin for iin in people if kept.get(iin) != made.get(iin))
-        yield VerifiedPage(len(people), wrong)
+            wrong = await differing_ledgers(connection, people, data, policy)
         last = people[-1]
+        yield VerifiedPage(len(people), last, tuple(wrong))
+
+
+async def differing_ledgers(
+    connection: AsyncConnection, people: Sequence[int], data: ReferenceData, policy: CoverPolicy
+) -> dict[int, StoredLedger | None]:
+    """Return what the facts make of those whose ledger is another; None: no ledger at all."""
+    kept = await read_stored(connection, people)
+    replayed = await replay_ledgers(connection, people, data, policy)
+    made = {iin: encode(row) for iin, row in replayed.items()}
+    return {iin: made.get(iin) for iin in people if kept.get(iin) != made.get(iin)}

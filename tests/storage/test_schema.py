@@ -24,6 +24,7 @@ WHOLE_BATCHES = {
     "sync_run",
     "sync_scope",
     "feed_delivery",
+    "rebuild",
 }
 """Tables of whole batches or of reference data: nothing of a person is in them."""
 SUSPENSE = {"suspense", "suspense_resolution"}

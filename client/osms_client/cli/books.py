@@ -7,9 +7,9 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from osms.values import ALMATY
+from osms.values import ALMATY, money
 from osms_client.categories import SourceFeed
-from osms_client.cli.console import DEFAULT_TARGET, Target, gateway_at, money, out, print_json
+from osms_client.cli.console import DEFAULT_TARGET, Target, gateway_at, out, print_json
 from osms_client.remedies import SuspendedRow
 from osms_client.vocabulary import FeedKind, LineIssue, SuspenseState
 

@@ -103,14 +103,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return value.value
     return value.isoformat() if isinstance(value, date) else value
-
-
-def money(tiyn: int) -> str:
-    """Return an amount in tenge for people.
-
-    >>> money(425_000), money(-1_234_567_805)
-    ('4 250,00', '-12 345 678,05')
-    """
-    tenge, rest = divmod(abs(tiyn), 100)
-    sign = "-" if tiyn < 0 else ""
-    return f"{sign}{tenge:,}".replace(",", " ") + f",{rest:02}"

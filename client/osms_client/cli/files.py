@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from osms.values import money
 from osms_client.cli.console import (
     DEFAULT_TARGET,
     EXIT_INCOMPLETE,
@@ -15,7 +16,6 @@ from osms_client.cli.console import (
     err,
     explain,
     gateway_at,
-    money,
     out,
 )
 from osms_client.cli.main import EXIT_USAGE

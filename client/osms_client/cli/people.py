@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from osms.values import money
 from osms_client.cli.console import (
     DEFAULT_TARGET,
     Target,
     gateway_at,
-    money,
     option_day,
     out,
     print_json,

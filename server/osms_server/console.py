@@ -1,0 +1,49 @@
+"""What all commands of the server share: their console, their settings, how they run and fail."""
+
+import asyncio
+from collections.abc import Coroutine
+from tomllib import TOMLDecodeError
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from osms_server.settings import SETTINGS_FILE, Settings
+from osms_storage.errors import StoreError
+
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="Path of an SQLite file, or postgresql://USER@HOST/DATABASE. [OSMS_STORE]",
+    ),
+]
+
+T = TypeVar("T")
+
+console = Console()
+
+
+def settings_of(**given: object) -> Settings:
+    """Return the settings, with the options that were given over environment and file."""
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    try:
+        return Settings(**options)
+    except ValidationError as exc:
+        for error in exc.errors():
+            name = ".".join(map(str, error["loc"]))
+            typer.echo(f"osms: setting {name}: {error['msg']}", err=True)
+        raise typer.Exit(2) from exc
+    except TOMLDecodeError as exc:
+        typer.echo(f"osms: {SETTINGS_FILE}: {exc}", err=True)
+        raise typer.Exit(2) from exc
+
+
+def run_command(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work; what an operator can mend is said in words, with exit status 2."""
+    try:
+        return asyncio.run(work)
+    except (StoreError, OSError, ValueError) as exc:
+        typer.echo(f"osms: {exc}", err=True)
+        raise typer.Exit(2) from exc
