@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from tests.postgres import Postgres, running_postgres
 
 _EVERYWHERE = settings(
-    deadline=None,  # two cores shared with other work: a slow example is not a failure
+    deadline=None,  # a slow example is not a failure
     derandomize=False,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],

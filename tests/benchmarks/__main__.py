@@ -1,7 +1,7 @@
 """Measures the gateway beside its controls and prints a table; writes bench.json.
 
 The server is pinned to one core, the load to another. Every pair of rates is measured in turns,
-and the medians of the turns are shown: the machine may be shared.
+and the medians of the turns are shown.
 """
 
 import asyncio
