@@ -137,9 +137,11 @@ async def prove_store(url: str, notes: Notes, newest_shown: int, seed: int) -> N
             len(notes.answers[DELTAS]) + 1,
         ]
         spans = select(assignment.c.batch_id, func.count()).group_by(assignment.c.batch_id)
-        assert {row[0]: row[1] for row in await rows(spans)} == {
+        stored = {row[0]: row[1] for row in await rows(spans)}
+        expected = {
             run.batch_id: len(contents.delta(seed, run.delta_number).people) for run in runs
         }
+        assert stored == expected, f"{stored.items() ^ expected.items()}"
         # Only runs cut by a kill may have left something, which is forgotten after a while.
         for table in (staged_record, staged_change):
             left = select(table.c.run_id)
