@@ -115,8 +115,6 @@ payment = Table(
     Column("payer_id", BigInteger),
     Column("name_id", BigInteger),
     Column("document", Text),
-    # A register's rows come together, so that it grows at its end.
-    Index("ix_payment_register_id", "register_id"),
     sqlite_with_rowid=False,
 )
 

@@ -10,7 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.create_index("ix_payment_register_id", "payment", ["register_id"])
     op.create_table(
         "rebuild",
         sa.Column("projection", sa.Text(), nullable=False),
@@ -24,4 +23,3 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("rebuild")
-    op.drop_index("ix_payment_register_id", table_name="payment")
