@@ -6,7 +6,7 @@ from datetime import datetime
 
 from osms_server.law import Laws
 from osms_storage.records import CheckedRegister, CommittedRegister
-from osms_storage.registers import commit_register, find_registers
+from osms_storage.registers import commit_registers, find_registers
 from osms_storage.store import Store
 
 
@@ -68,10 +68,10 @@ class RegisterWriter:
         first: dict[tuple[int, str], int] = {}
         async with self._store.writing("REGISTERS") as unit:
             known = await find_registers(unit.connection, keys)
-            for position, (key, checked) in enumerate(zip(keys, group, strict=True)):
-                if key not in known and key not in first:
-                    first[key] = position
-                    await commit_register(unit, checked, law.policy)
+            for position, key in enumerate(keys):
+                if key not in known:
+                    first.setdefault(key, position)
+            await commit_registers(unit, [group[i] for i in first.values()], law.policy)
         commit = Commit(unit.revision, unit.recorded_at)
         repeated = [
             key for position, key in enumerate(keys) if first.get(key, position) != position

@@ -17,7 +17,6 @@ from osms_storage.records import (
     ResolutionOutcome,
     ReversalLine,
 )
-from osms_storage.registers import find_registers
 from osms_storage.store import Unit
 from osms_storage.suspense import find_suspense, resolve_suspense
 
@@ -36,20 +35,17 @@ async def resolve(
     """Correct or refund suspended lines, one result each in their order."""
     keys = [_key(law, item.source, item.reference, item.line_no) for item in items]
     entries = await find_suspense(unit.connection, keys)
-    registers = await find_registers(
-        unit.connection, {(key.source_id, key.reference) for key in keys}
-    )
     results: dict[int, pb.ResolutionResult] = {}
     resolutions: dict[int, Resolution] = {}
     for position, (key, item) in enumerate(zip(keys, items, strict=True)):
         if item.WhichOneof("action") == "refund" or key not in entries:
             resolutions[position] = Resolution(key, None, b"")
             continue
-        register = registers[key.source_id, key.reference]
+        entry = entries[key]
         row = pb.PaymentRow()
         row.CopyFrom(item.correction)
         row.line_no = key.line_no
-        line = read_correction(row, register.purpose_code, register.received_on, law)
+        line = read_correction(row, entry.purpose_code, entry.received_on, law)
         if isinstance(line, PaymentLine):
             resolutions[position] = Resolution(key, line, correction_content(row))
         else:
@@ -58,7 +54,9 @@ async def resolve(
                 issue=line.issue,  # type: ignore[arg-type] # a number of the contract
                 field=line.field,
             )
-    outcomes = await resolve_suspense(unit, list(resolutions.values()), operator_reason, law.policy)
+    outcomes = await resolve_suspense(
+        unit, entries, list(resolutions.values()), operator_reason, law.policy
+    )
     for position, outcome in zip(resolutions, outcomes, strict=True):
         results[position] = _resolution_result(outcome)
     return [results[position] for position in range(len(items))]

@@ -20,12 +20,22 @@ from osms_storage.records import (
     SyncHeader,
     SyncOutcome,
     SyncResult,
+    removal_reason_id,
 )
 from osms_storage.reference import ReferenceData
 from osms_storage.schema import feed_delivery, staged_change, staged_record, sync_run
 from osms_storage.store import Unit
-from osms_storage.syncs import APPLIED, HELD, RECEIVING, SUPERSEDED, clear_staging
+from osms_storage.syncs import (
+    APPLIED,
+    HELD,
+    RECEIVING,
+    SUPERSEDED,
+    clear_staging,
+    write_removal_reasons,
+)
 
+NOT_IN_SNAPSHOT = "NOT_IN_SNAPSHOT"
+"""Why a span is closed that a snapshot does not contain."""
 LEDGER_PAGE_PEOPLE = 2_000
 """How many ledgers are brought up at a time."""
 
@@ -47,9 +57,9 @@ EXISTS (SELECT 1 FROM assignment a JOIN sync_run r ON r.batch_id = a.batch_id
 
 _FIND_CHANGED = f"""
 INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
-  removal_source_id, removal_reason, closing)
+  removal_source_id, removal_reason_id, closing)
 SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
-  s.removal_source_id, s.removal_reason, 0
+  s.removal_source_id, s.removal_reason_id, 0
 FROM staged_record s
 LEFT JOIN assignment l ON l.iin = s.iin AND l.source_id = s.source_id
   AND l.category_id = s.category_id AND l.assigned_on = s.assigned_on
@@ -59,16 +69,16 @@ LEFT JOIN assignment l ON l.iin = s.iin AND l.source_id = s.source_id
 WHERE s.run_id = :run_id AND (l.iin IS NULL OR (
   (l.removed_on IS DISTINCT FROM s.removed_on
    OR l.removal_source_id IS DISTINCT FROM s.removal_source_id
-   OR l.removal_reason IS DISTINCT FROM s.removal_reason)
+   OR l.removal_reason_id IS DISTINCT FROM s.removal_reason_id)
   AND (:is_delta = 1 OR NOT {_TOUCHED_LATER.format(row="l")})))
 """
 
 # A delta that repeats what is known: kept, because it protects the span from older snapshots.
 _FIND_CONFIRMED = """
 INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
-  removal_source_id, removal_reason, closing)
+  removal_source_id, removal_reason_id, closing)
 SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
-  s.removal_source_id, s.removal_reason, 0
+  s.removal_source_id, s.removal_reason_id, 0
 FROM staged_record s
 WHERE s.run_id = :run_id
   AND NOT EXISTS (SELECT 1 FROM staged_change c WHERE c.run_id = s.run_id AND c.iin = s.iin
@@ -94,9 +104,9 @@ WHERE (o.removed_on IS NULL OR o.removed_on > :as_of)
 
 _FIND_CLOSING = f"""
 INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
-  removal_source_id, removal_reason, closing)
+  removal_source_id, removal_reason_id, closing)
 SELECT :run_id, o.iin, o.source_id, o.category_id, o.assigned_on, :as_of, :sender_id,
-  'NOT_IN_SNAPSHOT', 1
+  :reason_id, 1
 FROM ({_OPEN}) o
 WHERE NOT EXISTS (SELECT 1 FROM staged_record s WHERE s.run_id = :run_id AND s.iin = o.iin
     AND s.source_id = o.source_id AND s.category_id = o.category_id
@@ -118,9 +128,9 @@ WHERE m.run_id = :run_id AND c.run_id <> :run_id AND r.state = 'HELD' AND r.as_o
 
 _APPLY = """
 INSERT INTO assignment (iin, source_id, category_id, assigned_on, batch_id, removed_on,
-  removal_source_id, removal_reason)
+  removal_source_id, removal_reason_id)
 SELECT iin, source_id, category_id, assigned_on, :batch_id, removed_on, removal_source_id,
-  removal_reason
+  removal_reason_id
 FROM staged_change WHERE run_id = :run_id
 """
 
@@ -151,6 +161,7 @@ async def apply_run(
         "run_id": run_id,
         "sender_id": header.sender_id,
         "as_of": header.as_of.toordinal(),
+        "reason_id": removal_reason_id(NOT_IN_SNAPSHOT),
     }
     await connection.execute(delete(staged_change).where(staged_change.c.run_id == run_id))
     changed = (
@@ -162,6 +173,7 @@ async def apply_run(
     if not header.snapshot:
         await connection.execute(text(_FIND_CONFIRMED), values)
     else:
+        await write_removal_reasons(connection, [NOT_IN_SNAPSHOT])
         await connection.execute(text(_FIND_CLOSING), values)
         await _spare(connection, run_id, unclosable)
         shrink = await _shrink(connection, values, guard)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.keys import among
 from osms_storage.records import CheckedRegister, PaymentLine, PersonName, RawLine, Suspension
-from osms_storage.schema import payment, person_name, suspense
+from osms_storage.schema import payment, person_name, register_document, suspense
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,13 @@ _STORED_LINES = (
         person_name.c.given_name,
         person_name.c.patronymic,
         person_name.c.birth_date,
+        register_document.c.document,
+        register_document.c.payer_id,
+    )
+    .outerjoin(
+        register_document,
+        (register_document.c.register_id == payment.c.register_id)
+        & (register_document.c.document_no == payment.c.document_no),
     )
     .outerjoin(
         person_name,
@@ -71,7 +78,7 @@ def _line_difference(line: PaymentLine, row: Any) -> Difference | None:
     name = line.name or PersonName("", "", "", None)
     birth_date = name.birth_date.toordinal() if name.birth_date else None
     for field, before, now in (
-        ("document", row.document, line.document),
+        ("document", row.document or "", line.document or ""),
         ("surname", row.surname or "", name.surname),
         ("given_name", row.given_name or "", name.given_name),
         ("patronymic", row.patronymic or "", name.patronymic),

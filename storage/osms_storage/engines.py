@@ -31,6 +31,7 @@ class Engine(Protocol):
         rows: Sequence[tuple[Any, ...]],
         *,
         update: Sequence[str] | None = None,
+        merge: str | None = None,
     ) -> None:
         """Insert many rows."""
 
@@ -65,12 +66,14 @@ async def bulk_insert(
     rows: Sequence[tuple[Any, ...]],
     *,
     update: Sequence[str] | None = None,
+    merge: str | None = None,
 ) -> None:
     """Insert many rows; none at all is allowed.
 
     ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
-    None: it is an error. No key may occur twice in the rows unless it is left alone.
+    None: it is an error. ``merge`` names a column whose bits are added to such a row's own. No
+    key may occur twice in the rows unless it is left alone.
     """
     if rows:
         engine = engine_of(connection.dialect.name)
-        await engine.bulk_insert(connection, table, columns, rows, update=update)
+        await engine.bulk_insert(connection, table, columns, rows, update=update, merge=merge)

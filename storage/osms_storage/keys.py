@@ -1,5 +1,6 @@
 """Many keys in one statement, as one parameter: the statement's text never changes."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,23 +12,27 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import Boolean, TypeDecorator
 
 
-class _KeyList(TypeDecorator[Sequence[int]]):
-    """A list of integers: an array where the engine has them, else JSON."""
+class _KeyList(TypeDecorator[Sequence[Any]]):
+    """A list of integers or texts: an array where the engine has them, else JSON."""
 
     impl = Text
     cache_ok = True
 
+    def __init__(self, *, texts: bool) -> None:
+        super().__init__()
+        self.texts = texts
+
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         """Return the engine's own type."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(ARRAY(BigInteger()))
+            return dialect.type_descriptor(ARRAY(Text() if self.texts else BigInteger()))
         return dialect.type_descriptor(Text())
 
-    def process_bind_param(self, value: Sequence[int] | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
         """Return the list as the driver takes it."""
         if value is None or dialect.name == "postgresql":
             return value
-        return key_text(value)
+        return json.dumps(value) if self.texts else key_text(value)
 
 
 def key_text(keys: Sequence[int]) -> str:
@@ -55,6 +60,6 @@ def _json(element: _Among, compiler: SQLCompiler, **options: Any) -> str:
     return f"{compiler.process(key, **options)} IN {values}"
 
 
-def among(key: ColumnElement[int], name: str = "keys") -> ColumnElement[bool]:
+def among(key: ColumnElement[Any], name: str = "keys") -> ColumnElement[bool]:
     """Return the condition that a key is one of the list passed as a parameter of this name."""
-    return _Among(key, bindparam(name, type_=_KeyList()))
+    return _Among(key, bindparam(name, type_=_KeyList(texts=isinstance(key.type, Text))))

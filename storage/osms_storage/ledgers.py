@@ -18,7 +18,16 @@ from osms_storage.engines import bulk_insert
 from osms_storage.keys import among
 from osms_storage.records import LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData
-from osms_storage.schema import assignment, batch, ledger, payment, register, reversal
+from osms_storage.schema import (
+    LEDGER_COLUMNS,
+    PAID_COLUMNS,
+    assignment,
+    batch,
+    ledger,
+    payment,
+    register,
+    reversal,
+)
 
 FIRST_MONTH = 2017 * 12 + 6
 """The month of bit 0: contributions began in July 2017."""
@@ -142,34 +151,53 @@ _ADVANCE = struct.Struct("<HH")
 _SPAN = struct.Struct("<hhii")
 
 
-StoredLedger = tuple[bytes, bytes, bytes, int | None]
-"""The columns paid, advance, spans and died_on."""
+MONTHS_PER_COLUMN = 60
+"""How many months each column of paid months holds."""
+LAST_MONTH = FIRST_MONTH + MONTHS_PER_COLUMN * len(PAID_COLUMNS) - 1
+"""The last month that a ledger has room for."""
+_COLUMN_BITS = (1 << MONTHS_PER_COLUMN) - 1
+
+StoredLedger = tuple[int, int, int, int, int | None, bytes | None, bytes | None]
+"""The columns paid_2017 ... paid_2032, died_on, advance and spans."""
 
 
-def encode_paid(paid: int) -> bytes:
+def encode_paid(paid: int) -> tuple[int, int, int, int]:
     """Return the bits as the store keeps them."""
-    return paid.to_bytes((paid.bit_length() + 7) // 8, "little")
+    return (
+        paid & _COLUMN_BITS,
+        paid >> 60 & _COLUMN_BITS,
+        paid >> 120 & _COLUMN_BITS,
+        paid >> 180,
+    )
 
 
-def encode_advance(advance: Iterable[tuple[int, int]]) -> bytes:
+def encode_advance(advance: Iterable[tuple[int, int]]) -> bytes | None:
     """Return the pairs as the store keeps them."""
-    return b"".join(_ADVANCE.pack(*pair) for pair in advance)
+    return b"".join(_ADVANCE.pack(*pair) for pair in advance) or None
 
 
-def encode_spans(spans: Iterable[LedgerSpan]) -> bytes:
+def encode_spans(spans: Iterable[LedgerSpan]) -> bytes | None:
     """Return the spans as the store keeps them."""
-    return b"".join(_SPAN.pack(*span) for span in spans)
+    return b"".join(_SPAN.pack(*span) for span in spans) or None
 
 
-def decode_advance(advance: bytes) -> tuple[tuple[int, int], ...]:
+def decode_advance(advance: bytes | None) -> tuple[tuple[int, int], ...]:
     """Return the pairs of a stored ledger."""
     return tuple(_ADVANCE.iter_unpack(advance)) if advance else ()
 
 
-def decode(paid: bytes, advance: bytes, spans: bytes, died_on: int | None) -> LedgerRow:
+def decode(
+    paid_2017: int,
+    paid_2022: int,
+    paid_2027: int,
+    paid_2032: int,
+    died_on: int | None,
+    advance: bytes | None,
+    spans: bytes | None,
+) -> LedgerRow:
     """Return the ledger of a stored row."""
     return LedgerRow(
-        int.from_bytes(paid, "little"),
+        paid_2017 | paid_2022 << 60 | paid_2027 << 120 | paid_2032 << 180,
         decode_advance(advance),
         tuple(map(LedgerSpan._make, _SPAN.iter_unpack(spans))) if spans else (),
         died_on,
@@ -179,24 +207,24 @@ def decode(paid: bytes, advance: bytes, spans: bytes, died_on: int | None) -> Le
 def encode(row: LedgerRow) -> StoredLedger:
     """Return a ledger as the store keeps it."""
     return (
-        encode_paid(row.paid),
+        *encode_paid(row.paid),
+        row.died_on,
         encode_advance(row.advance),
         encode_spans(row.spans),
-        row.died_on,
     )
 
 
 # --- reading -------------------------------------------------------------------------------------
 
-_ROWS = select(
-    ledger.c.iin, ledger.c.paid, ledger.c.advance, ledger.c.spans, ledger.c.died_on
-).where(among(ledger.c.iin))
+_ROWS = select(ledger.c.iin, *(ledger.c[name] for name in LEDGER_COLUMNS)).where(
+    among(ledger.c.iin)
+)
 
 
 async def read_stored(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, StoredLedger]:
     """Return the present ledgers of these people as they are kept, whether readable or not."""
     rows = await connection.execute(_ROWS, {"keys": iins})
-    return {row[0]: (row[1], row[2], row[3], row[4]) for row in rows}
+    return {row[0]: row[1:] for row in rows}
 
 
 async def read_ledgers(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, LedgerRow]:
@@ -241,6 +269,10 @@ _ASSIGNMENTS = (
 )
 
 
+ACCEPTED_BY = func.coalesce(func.nullif(payment.c.correction_id, 0), payment.c.register_id)
+"""The batch that made a row a payment."""
+
+
 def _known(statement: Any, batch_id: Any, revision: int | None) -> Any:
     if revision is None:
         return statement
@@ -252,8 +284,7 @@ async def read_payment_facts(
 ) -> dict[int, list[PaymentFact]]:
     """Return the payments of these people known at a revision (None: all), net of reversals."""
     keys = {"keys": iins}
-    accepted_by = func.coalesce(payment.c.correction_id, payment.c.register_id)
-    rows = await connection.execute(_known(_PAYMENTS, accepted_by, revision), keys)
+    rows = await connection.execute(_known(_PAYMENTS, ACCEPTED_BY, revision), keys)
     reversals = await connection.execute(_known(_REVERSALS, reversal.c.batch_id, revision), keys)
     reversed_amounts: Mapping[tuple[int, int, int], int] = {
         (iin, register_id, line_no): amount for iin, register_id, line_no, amount in reversals
@@ -325,30 +356,30 @@ async def people_after(connection: AsyncConnection, last: int) -> list[int]:
 
 # --- writing -------------------------------------------------------------------------------------
 
-_COLUMNS = ("iin", "paid", "advance", "spans", "died_on")
-
 
 async def write_ledgers(
     connection: AsyncConnection, ledgers: Mapping[int, StoredLedger | None]
 ) -> None:
     """Replace whole ledgers; None: the person has none."""
     rows = [(iin, *row) for iin, row in ledgers.items() if row is not None]
-    await bulk_insert(connection, ledger, _COLUMNS, rows, update=_COLUMNS[1:])
+    await bulk_insert(connection, ledger, ("iin", *LEDGER_COLUMNS), rows, update=LEDGER_COLUMNS)
     gone = [iin for iin, row in ledgers.items() if row is None]
     await connection.execute(delete(ledger).where(among(ledger.c.iin)), {"keys": gone})
 
 
-async def write_payment_halves(
-    connection: AsyncConnection, halves: Sequence[tuple[int, bytes, bytes]]
-) -> None:
-    """Write (iin, paid, advance) of ledgers; spans stay as they are."""
-    await bulk_insert(
-        connection,
-        ledger,
-        ("iin", "paid", "advance", "spans"),
-        [(*half, b"") for half in halves],
-        update=("paid", "advance"),
-    )
+async def add_paid_months(connection: AsyncConnection, paid: Mapping[int, int]) -> None:
+    """Set bits of paid months by IIN; bits that are set stay, and nothing is read.
+
+    No bit at all makes a ledger of a person who had none.
+    """
+    for number, name in enumerate(PAID_COLUMNS):
+        shift = number * MONTHS_PER_COLUMN
+        rows = [
+            (iin, bits >> shift & _COLUMN_BITS)
+            for iin, bits in paid.items()
+            if bits >> shift & _COLUMN_BITS or not (bits or number)
+        ]
+        await bulk_insert(connection, ledger, ("iin", name), rows, merge=name)
 
 
 async def reproject_payments(
@@ -359,8 +390,9 @@ async def reproject_payments(
     halves = []
     for iin, payments in facts.items():
         paid, advance = project_payments(payments, policy)
-        halves.append((iin, encode_paid(paid), encode_advance(advance)))
-    await write_payment_halves(connection, halves)
+        halves.append((iin, *encode_paid(paid), encode_advance(advance)))
+    columns = (*PAID_COLUMNS, "advance")
+    await bulk_insert(connection, ledger, ("iin", *columns), halves, update=columns)
 
 
 async def reproject_assignments(
@@ -371,11 +403,6 @@ async def reproject_assignments(
     for iin, versions in (await read_assignment_facts(connection, iins)).items():
         half = project_assignments(versions, data)
         if half is not None:
-            rows.append((iin, b"", b"", encode_spans(half[0]), half[1]))
-    await bulk_insert(
-        connection,
-        ledger,
-        _COLUMNS,
-        rows,
-        update=("spans", "died_on"),
-    )
+            rows.append((iin, half[1], encode_spans(half[0])))
+    columns = ("died_on", "spans")
+    await bulk_insert(connection, ledger, ("iin", *columns), rows, update=columns)

@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds
+from osms_storage.engines import bulk_insert
 from osms_storage.keys import among
-from osms_storage.ledgers import CoverPolicy, reproject_payments
+from osms_storage.ledgers import ACCEPTED_BY, CoverPolicy, reproject_payments
 from osms_storage.records import (
     Payer,
     PaymentFact,
@@ -25,6 +26,7 @@ from osms_storage.schema import (
     payment,
     person_name,
     register,
+    register_document,
     reversal,
     reversal_line,
     revision,
@@ -32,7 +34,6 @@ from osms_storage.schema import (
 from osms_storage.store import Unit
 
 _row_payer = payer.alias("row_payer")
-_accepted_by = func.coalesce(payment.c.correction_id, payment.c.register_id)
 _FACTS = (
     select(
         payment,
@@ -49,10 +50,15 @@ _FACTS = (
         revision.c.recorded_at,
     )
     .join(register, register.c.batch_id == payment.c.register_id)
-    .join(batch, batch.c.id == _accepted_by)
+    .join(batch, batch.c.id == ACCEPTED_BY)
     .join(revision, revision.c.number == batch.c.revision)
     .outerjoin(payer, payer.c.id == register.c.payer_id)
-    .outerjoin(_row_payer, _row_payer.c.id == payment.c.payer_id)
+    .outerjoin(
+        register_document,
+        (register_document.c.register_id == payment.c.register_id)
+        & (register_document.c.document_no == payment.c.document_no),
+    )
+    .outerjoin(_row_payer, _row_payer.c.id == register_document.c.payer_id)
     .outerjoin(
         person_name,
         (person_name.c.iin == payment.c.iin) & (person_name.c.name_id == payment.c.name_id),
@@ -93,7 +99,7 @@ async def list_payments(
     facts = []
     for row in await connection.execute(statement):
         name = None
-        if row.name_id is not None:
+        if row.name_id:
             birth_date = None if row.birth_date is None else date.fromordinal(row.birth_date)
             name = PersonName(row.surname, row.given_name, row.patronymic, birth_date)
         facts.append(
@@ -128,7 +134,7 @@ _NAMES = (
         person_name,
         (person_name.c.iin == payment.c.iin) & (person_name.c.name_id == payment.c.name_id),
     )
-    .join(batch, batch.c.id == _accepted_by)
+    .join(batch, batch.c.id == ACCEPTED_BY)
     .where(among(payment.c.iin))
     .distinct()
 )
@@ -182,8 +188,7 @@ async def reverse_payments(
     payments = await _payment_amounts(connection, iins, [r.register_id for r in registers.values()])
     taken = await _reversed_amounts(connection, iins)
     results: list[ReversalResult] = []
-    touched: set[int] = set()
-    batch_id: int | None = None
+    reversed_lines: list[tuple[ReversalLine, int]] = []
     for line in lines:
         committed = registers.get((line.payment.source_id, line.payment.reference))
         key = (line.iin, committed.register_id if committed else -1, line.payment.line_no)
@@ -204,34 +209,64 @@ async def reverse_payments(
         if line.amount_tiyn > left:
             results.append(ReversalResult(ReversalOutcome.EXCEEDS_PAYMENT, left, received_on))
             continue
-        if batch_id is None:
-            batch_id = await unit.open_batch("REVERSAL")
-        key_columns = {"source_id": source_id, "reference": reference, "line_no": line.line_no}
-        await connection.execute(
-            insert(reversal_line), {**key_columns, "batch_id": batch_id, "content": line.content}
-        )
-        await connection.execute(
-            insert(reversal),
-            {
-                **key_columns,
-                "iin": line.iin,
-                "register_id": key[1],
-                "payment_line_no": key[2],
-                "amount": line.amount_tiyn,
-                "reason": line.reason,
-                "reversed_on": reversed_on.toordinal(),
-                "batch_id": batch_id,
-            },
-        )
         used[line.line_no] = line.content
         taken[key] += line.amount_tiyn
-        touched.add(line.iin)
+        reversed_lines.append((line, key[1]))
         results.append(
             ReversalResult(ReversalOutcome.REVERSED, left - line.amount_tiyn, received_on)
         )
-    if touched:
-        await reproject_payments(connection, sorted(touched), policy)
+    if reversed_lines:
+        batch_id = await unit.open_batch("REVERSAL")
+        head = (batch_id, source_id, reference, reversed_on.toordinal())
+        await _write_reversals(connection, head, reversed_lines)
+        touched = sorted({line.iin for line, _ in reversed_lines})
+        await reproject_payments(connection, touched, policy)
     return results
+
+
+async def _write_reversals(
+    connection: AsyncConnection,
+    head: tuple[int, int, str, int],
+    lines: Sequence[tuple[ReversalLine, int]],
+) -> None:
+    """Write lines, each with the register of its payment."""
+    batch_id, source_id, reference, reversed_on = head
+    await bulk_insert(
+        connection,
+        reversal_line,
+        ("source_id", "reference", "line_no", "batch_id", "content"),
+        [(source_id, reference, line.line_no, batch_id, line.content) for line, _ in lines],
+    )
+    rows = [
+        (
+            line.iin,
+            source_id,
+            reference,
+            line.line_no,
+            register_id,
+            line.payment.line_no,
+            line.amount_tiyn,
+            line.reason,
+            reversed_on,
+            batch_id,
+        )
+        for line, register_id in lines
+    ]
+    await bulk_insert(connection, reversal, _REVERSAL_COLUMNS, rows)
+
+
+_REVERSAL_COLUMNS = (
+    "iin",
+    "source_id",
+    "reference",
+    "line_no",
+    "register_id",
+    "payment_line_no",
+    "amount",
+    "reason",
+    "reversed_on",
+    "batch_id",
+)
 
 
 async def _differing_field(
@@ -271,8 +306,9 @@ async def _used_lines(
         select(reversal_line.c.line_no, reversal_line.c.content).where(
             reversal_line.c.source_id == source_id,
             reversal_line.c.reference == reference,
-            reversal_line.c.line_no.in_(line_nos),
-        )
+            among(reversal_line.c.line_no, "line_nos"),
+        ),
+        {"line_nos": line_nos},
     )
     return {row[0]: row[1] for row in rows}
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from osms_storage.conflicts import conflict_clause
 from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
+from osms_storage.schema import LEDGER_COLUMNS
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 600.0
@@ -76,23 +77,24 @@ async def bulk_insert(
     rows: Sequence[tuple[Any, ...]],
     *,
     update: Sequence[str] | None = None,
+    merge: str | None = None,
 ) -> None:
     """Insert rows by binary COPY into a staging table, few of them by arrays in one statement.
 
     ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
-    None: it is an error.
+    None: it is an error. ``merge`` names a column whose bits are added to such a row's own.
     """
     raw = await connection.get_raw_connection()
     driver: asyncpg.Connection[Any] = raw.driver_connection
     names = ", ".join(columns)
-    clause = conflict_clause(table, update)
+    clause = conflict_clause(table, update, merge)
     if len(rows) < COPY_ROWS_MIN:
         types = [_array_type(table, name) for name in columns]
         arrays = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(types, 1))
         statement = f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){clause}"
         await driver.execute(statement, *map(list, zip(*rows, strict=True)))
         return
-    if update is None:
+    if not clause:
         await driver.copy_records_to_table(table.name, columns=columns, records=rows)
         return
     # One for each set of columns: the table outlives the transaction on its connection.
@@ -113,15 +115,15 @@ def _array_type(table: Table, name: str) -> str:
     return kinds.get(str(table.c[name].type), "bytea")
 
 
-_HOT = """
-SELECT r.number, l.iin, l.paid, l.advance, l.spans, l.died_on
+_HOT = f"""
+SELECT r.number, l.iin, {", ".join(f"l.{name}" for name in LEDGER_COLUMNS)}
 FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revision) r
 LEFT JOIN ledger l ON l.iin = ANY($1::bigint[])
 """
 
 
 async def read_hot(driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
-    """Return the newest revision and (iin, paid, advance, spans, died_on) of known people."""
+    """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
     rows = await driver.fetch(_HOT, iins)
     return rows[0][0], [tuple(row)[1:] for row in rows if row[1] is not None]
 

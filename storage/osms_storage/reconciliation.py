@@ -23,12 +23,20 @@ from osms_storage.books import (
 )
 from osms_storage.keys import among
 from osms_storage.records import SuspenseState, Totals
-from osms_storage.schema import payer, payment, register, reversal, suspense, suspense_resolution
+from osms_storage.schema import (
+    payer,
+    payment,
+    register,
+    register_document,
+    reversal,
+    suspense,
+    suspense_resolution,
+)
 from osms_storage.store import newest_revision
 
 REGISTERS_AT_A_TIME = 500
 """How many registers are summed by one statement."""
-_NO_END = 2**63 - 1
+_NO_END = 2**31 - 1  # the largest key of a register
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,8 @@ def _sum(table: Any) -> ColumnElement[int]:
 
 
 def _payments(selection: Selection, scope: Mapping[str, Any]) -> Select[Any]:
-    accepted = payment.c.correction_id.is_(None).label("accepted")
+    # A literal: the expression is grouped by, and must be the same text in both places.
+    accepted = (payment.c.correction_id == literal_column("0")).label("accepted")
     statement = (
         select(payment.c.register_id, payment.c.purpose, accepted, func.count(), _sum(payment))
         .where(_within(payment.c.register_id, scope))
@@ -156,9 +165,14 @@ def _of_payments(statement: Select[Any], selection: Selection) -> Select[Any]:
     if selection.purpose_code is not None:
         statement = statement.where(payment.c.purpose == int(selection.purpose_code))
     if selection.payer_bin is not None:
-        payer_id = func.coalesce(payment.c.payer_id, register.c.payer_id)
+        payer_id = func.coalesce(register_document.c.payer_id, register.c.payer_id)
         statement = (
             statement.join(register, register.c.batch_id == payment.c.register_id)
+            .outerjoin(
+                register_document,
+                (register_document.c.register_id == payment.c.register_id)
+                & (register_document.c.document_no == payment.c.document_no),
+            )
             .join(payer, payer.c.id == payer_id)
             .where(payer.c.bin == selection.payer_bin)
         )
@@ -167,7 +181,6 @@ def _of_payments(statement: Select[Any], selection: Selection) -> Select[Any]:
 
 def _suspended(selection: Selection, scope: Mapping[str, Any]) -> Select[Any]:
     """Lines that are no payments; a corrected one is counted as the payment it became."""
-    # A literal: the expression is grouped by, and must be the same text in both places.
     said = func.nullif(suspense.c.purpose_code, literal_column("''"))
     purpose_code = func.coalesce(said, register.c.purpose_code).label("said_purpose")
     state = suspense_resolution.c.state

@@ -14,6 +14,11 @@ def hash_id(*texts: str) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
+def removal_reason_id(reason: str) -> int:
+    """Return the key under which the text of a removal's reason is stored."""
+    return hash_id(reason)
+
+
 class Payer(NamedTuple):
     """Who paid."""
 
@@ -158,6 +163,8 @@ class SuspenseEntry:
     source_id: int
     reference: str
     received_on: date
+    purpose_code: str
+    """The register's."""
     suspension: Suspension
     state: SuspenseState
     operator_reason: str

@@ -4,36 +4,26 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Select, func, insert, select, tuple_
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds
 from osms_storage.engines import bulk_insert
 from osms_storage.keys import among
-from osms_storage.ledgers import (
-    FIRST_MONTH,
-    CoverPolicy,
-    decode_advance,
-    encode_advance,
-    encode_paid,
-    reproject_payments,
-    write_payment_halves,
-)
+from osms_storage.ledgers import CoverPolicy
+from osms_storage.postings import Accepted, write_payers, write_payments
 from osms_storage.records import (
     CheckedRegister,
     CommittedRegister,
     Payer,
-    PaymentLine,
     RegisterState,
     SuspenseState,
+    Suspension,
     Totals,
 )
 from osms_storage.schema import (
     batch,
-    ledger,
     payer,
-    payment,
-    person_name,
     register,
     reversal,
     revision,
@@ -41,9 +31,6 @@ from osms_storage.schema import (
     suspense_resolution,
 )
 from osms_storage.store import Unit
-
-LINES_AT_A_TIME = 5_000
-"""How many payments are prepared and written in one go."""
 
 _COMMITTED = (
     select(
@@ -81,186 +68,95 @@ async def find_registers(
     connection: AsyncConnection, keys: Iterable[tuple[int, str]]
 ) -> dict[tuple[int, str], CommittedRegister]:
     """Return the committed ones of these registers by (source, reference)."""
+    wanted = set(keys)
     rows = await connection.execute(
-        _COMMITTED.where(tuple_(register.c.source_id, register.c.reference).in_(list(keys)))
-    )
-    return {(row.source_id, row.reference): _committed(row) for row in rows}
-
-
-async def commit_register(unit: Unit, checked: CheckedRegister, policy: CoverPolicy) -> int:
-    """Write a register, its payments, its suspended lines and the ledgers; return its id.
-
-    The caller has made sure that its key is free.
-    """
-    connection = unit.connection
-    register_id = await unit.open_batch("REGISTER")
-    await _write_payers(connection, checked)
-    suspended_amount = sum(line.raw.amount_tiyn for line in checked.suspended)
-    await connection.execute(
-        insert(register),
+        _COMMITTED.where(
+            among(register.c.source_id, "source_ids"), among(register.c.reference, "references")
+        ),
         {
-            "batch_id": register_id,
-            "source_id": checked.source_id,
-            "reference": checked.reference,
-            "received_on": checked.received_on.toordinal(),
-            "payer_id": checked.payer.id if checked.payer else None,
-            "purpose_code": checked.purpose_code,
-            "people": checked.people,
-            "documents": checked.documents,
-            "rows": len(checked.accepted) + len(checked.suspended),
-            "amount": checked.amount_tiyn,
-            "suspended_rows": len(checked.suspended),
-            "suspended_amount": suspended_amount,
-            "content": checked.content,
+            "source_ids": sorted({source_id for source_id, _ in wanted}),
+            "references": sorted({reference for _, reference in wanted}),
         },
     )
-    if checked.suspended:
-        await connection.execute(
-            insert(suspense),
-            [
-                {
-                    "register_id": register_id,
-                    "line_no": line.raw.line_no,
-                    "document": line.raw.document,
-                    "iin": line.raw.iin,
-                    "surname": line.raw.surname,
-                    "given_name": line.raw.given_name,
-                    "patronymic": line.raw.patronymic,
-                    "birth_date": line.raw.birth_date,
-                    "period": line.raw.period,
-                    "amount": line.raw.amount_tiyn,
-                    "purpose_code": line.raw.purpose_code,
-                    "payer_bin": line.raw.payer.bin if line.raw.payer else None,
-                    "payer_name": line.raw.payer.name if line.raw.payer else None,
-                    "issue": line.issue,
-                    "field": line.field,
-                }
-                for line in checked.suspended
-            ],
-        )
-    await write_payments(
-        connection, register_id, checked.received_on, checked.accepted, policy, correction_id=None
-    )
-    return register_id
+    found = {(row.source_id, row.reference): row for row in rows}
+    return {key: _committed(row) for key, row in found.items() if key in wanted}
 
 
-async def _write_payers(connection: AsyncConnection, checked: CheckedRegister) -> None:
-    payers = {line.payer for line in checked.accepted if line.payer}
-    if checked.payer:
-        payers.add(checked.payer)
-    await write_payers(connection, payers)
-
-
-async def write_payers(connection: AsyncConnection, payers: Iterable[Payer]) -> None:
-    """Write payers that are not known yet."""
-    rows = [(item.id, *item) for item in payers]
-    await bulk_insert(connection, payer, ("id", "bin", "name"), rows, update=())
-
-
-_PAYMENT_COLUMNS = (
-    "iin",
+_REGISTER_COLUMNS = (
+    "batch_id",
+    "source_id",
+    "reference",
+    "received_on",
+    "payer_id",
+    "purpose_code",
+    "people",
+    "documents",
+    "rows",
+    "amount",
+    "suspended_rows",
+    "suspended_amount",
+    "content",
+)
+_SUSPENSE_COLUMNS = (
     "register_id",
     "line_no",
-    "correction_id",
+    "document",
+    "iin",
+    "surname",
+    "given_name",
+    "patronymic",
+    "birth_date",
     "period",
     "amount",
-    "purpose",
-    "payer_id",
-    "name_id",
-    "document",
+    "purpose_code",
+    "payer_bin",
+    "payer_name",
+    "issue",
+    "field",
 )
-_NAME_COLUMNS = ("iin", "name_id", "surname", "given_name", "patronymic", "birth_date")
 
 
-async def write_payments(
-    connection: AsyncConnection,
-    register_id: int,
-    received_on: date,
-    lines: Sequence[PaymentLine],
-    policy: CoverPolicy,
-    *,
-    correction_id: int | None,
+async def commit_registers(
+    unit: Unit, registers: Sequence[CheckedRegister], policy: CoverPolicy
 ) -> None:
-    """Write payments with their names, and bring the ledgers up to them."""
-    # By IIN: neighbouring keys share pages. In parts: other calls get their turn between them.
-    ordered = sorted(lines, key=_iin)
-    for start in range(0, len(ordered), LINES_AT_A_TIME):
-        part = ordered[start : start + LINES_AT_A_TIME]
-        await _write_part(connection, register_id, part, correction_id)
-        await _add_to_ledgers(connection, received_on, part, policy)
+    """Write registers, their payments, their suspended lines and the ledgers.
+
+    The caller has made sure that their keys are free and differ.
+    """
+    connection = unit.connection
+    heads, suspended, accepted = [], [], []
+    for checked in registers:
+        register_id = await unit.open_batch("REGISTER")
+        heads.append((register_id, *_head(checked)))
+        suspended += [_suspended(register_id, line) for line in checked.suspended]
+        accepted.append(Accepted(register_id, checked.received_on, checked.accepted))
+    await write_payers(connection, {item.payer for item in registers if item.payer})
+    await bulk_insert(connection, register, _REGISTER_COLUMNS, heads)
+    await bulk_insert(connection, suspense, _SUSPENSE_COLUMNS, suspended)
+    await write_payments(connection, accepted, policy)
 
 
-async def _write_part(
-    connection: AsyncConnection,
-    register_id: int,
-    lines: Sequence[PaymentLine],
-    correction_id: int | None,
-) -> None:
-    payments, names = [], []
-    for line in lines:
-        name_id = None
-        if line.name:
-            name, name_id = line.name, line.name.id
-            birth_date = name.birth_date.toordinal() if name.birth_date else None
-            names.append((line.iin, name_id, *name[:3], birth_date))
-        payments.append(
-            (
-                line.iin,
-                register_id,
-                line.line_no,
-                correction_id,
-                line.period,
-                line.amount_tiyn,
-                line.purpose,
-                line.payer.id if line.payer else None,
-                name_id,
-                line.document,
-            )
-        )
-    await bulk_insert(connection, payment, _PAYMENT_COLUMNS, payments)
-    await bulk_insert(connection, person_name, _NAME_COLUMNS, names, update=())
+def _head(checked: CheckedRegister) -> tuple[object, ...]:
+    return (
+        checked.source_id,
+        checked.reference,
+        checked.received_on.toordinal(),
+        checked.payer.id if checked.payer else None,
+        checked.purpose_code,
+        checked.people,
+        checked.documents,
+        len(checked.accepted) + len(checked.suspended),
+        checked.amount_tiyn,
+        len(checked.suspended),
+        sum(line.raw.amount_tiyn for line in checked.suspended),
+        checked.content,
+    )
 
 
-def _iin(line: PaymentLine) -> int:
-    return line.iin
-
-
-_HALVES = select(ledger.c.iin, ledger.c.paid, ledger.c.advance).where(among(ledger.c.iin))
-
-
-async def _add_to_ledgers(
-    connection: AsyncConnection,
-    received_on: date,
-    lines: Sequence[PaymentLine],
-    policy: CoverPolicy,
-) -> None:
-    """Add payments to ledgers: a payment only ever sets a month, so nothing else is read."""
-    received = received_on.year * 12 + received_on.month - 1
-    known = await connection.execute(_HALVES, {"keys": [line.iin for line in lines]})
-    before = {iin: (int.from_bytes(paid, "little"), advance) for iin, paid, advance in known}
-    halves = dict(before)
-    below_minimum: set[int] = set()
-    minimum_tiyn = {line.period: policy.minimum_tiyn(line.period) for line in lines}
-    for line in lines:
-        paid, advance = halves.get(line.iin, (0, b""))
-        if line.purpose in policy.covering:
-            if line.amount_tiyn >= minimum_tiyn[line.period]:
-                paid |= 1 << (line.period - FIRST_MONTH)
-            else:
-                below_minimum.add(line.iin)
-            if received < line.period:
-                pairs = dict(decode_advance(advance))
-                pairs[line.period] = min(received, pairs.get(line.period, received))
-                advance = encode_advance(sorted(pairs.items()))
-        halves[line.iin] = (paid, advance)
-    rows = [
-        (iin, encode_paid(half[0]), half[1])
-        for iin, half in halves.items()
-        if before.get(iin) != half
-    ]
-    await write_payment_halves(connection, rows)
-    if below_minimum:
-        await reproject_payments(connection, sorted(below_minimum), policy)
+def _suspended(register_id: int, line: Suspension) -> tuple[object, ...]:
+    *texts, payer_named = line.raw[1:]
+    payer_texts = payer_named or (None, None)
+    return (register_id, line.raw.line_no, *texts, *payer_texts, line.issue, line.field)
 
 
 # --- reading -------------------------------------------------------------------------------------

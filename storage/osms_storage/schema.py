@@ -100,21 +100,35 @@ register = Table(
     Index("ix_register_source_id_batch_id", "source_id", "batch_id"),
 )
 
+# What rows of a register name of their own: the MT102 they stood in, and who paid.
+register_document = Table(
+    "register_document",
+    metadata,
+    _key("register_id", BigInteger),
+    # From 1; 0 in a payment: the register's own document and payer.
+    _key("document_no", Integer),
+    Column("document", Text, nullable=False),
+    # Null: the register's payer.
+    Column("payer_id", BigInteger),
+)
+
+# 0.7 billion rows: widest columns first, none of them null, so that PostgreSQL pads nothing. It is
+# partitioned there (see the migration): what arrives is for a few months, so the index that it is
+# entered into in the order of people stays small, and whole years are reached by register.
 payment = Table(
     "payment",
     metadata,
     _key("iin", BigInteger),
-    _key("register_id", BigInteger),
-    _key("line_no", Integer),
-    # The correction that made a suspended line a payment; null: accepted with its register.
-    Column("correction_id", BigInteger),
-    Column("period", SmallInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
+    # 0: the row said nothing of the person's name.
+    Column("name_id", BigInteger, nullable=False),
+    _key("register_id", Integer),
+    _key("line_no", Integer),
+    # The correction that made a suspended line a payment; 0: accepted with its register.
+    Column("correction_id", Integer, nullable=False),
+    Column("document_no", Integer, nullable=False),
+    Column("period", SmallInteger, nullable=False),
     Column("purpose", SmallInteger, nullable=False),
-    # Null: the register's payer.
-    Column("payer_id", BigInteger),
-    Column("name_id", BigInteger),
-    Column("document", Text),
     sqlite_with_rowid=False,
 )
 
@@ -163,6 +177,13 @@ suspense_resolution = Table(
     Column("state", SmallInteger, nullable=False),
     # Of the corrected row; empty for a refund.
     Column("content", LargeBinary(32), nullable=False),
+)
+
+# Why an operator resolved lines: once for all lines of a call.
+resolution = Table(
+    "resolution",
+    metadata,
+    _key("batch_id", BigInteger),
     Column("operator_reason", Text, nullable=False),
 )
 
@@ -201,9 +222,17 @@ def _record_columns() -> list[Column[int] | Column[str]]:
         # Null: not removed.
         Column("removed_on", Integer),
         Column("removal_source_id", SmallInteger),
-        Column("removal_reason", Text),
+        Column("removal_reason_id", BigInteger),
     ]
 
+
+removal_reason = Table(
+    "removal_reason",
+    metadata,
+    # A hash of the text.
+    _key("id", BigInteger),
+    Column("reason", Text, nullable=False),
+)
 
 assignment = Table(
     "assignment",
@@ -295,17 +324,26 @@ feed_delivery = Table(
 
 # --- projection ----------------------------------------------------------------------------------
 
+PAID_COLUMNS = ("paid_2017", "paid_2022", "paid_2027", "paid_2032")
+"""The months with a net payment above zero, as bits: each column holds 60 from a July on."""
+
+LEDGER_COLUMNS = (*PAID_COLUMNS, "died_on", "advance", "spans")
+"""The columns of a stored ledger after its IIN, in the order in which it is read and written."""
+
 ledger = Table(
     "ledger",
     metadata,
     _key("iin", BigInteger),
-    # Little-endian bits; bit 0 is 2017-07: the months with a net payment above zero.
-    Column("paid", LargeBinary, nullable=False),
-    # Pairs (month, month of the earliest receipt) of uint16: months paid before they began.
-    Column("advance", LargeBinary, nullable=False),
-    # (source, category) of int16, (first day, day removed or 0) of int32: spans that hold a day.
-    Column("spans", LargeBinary, nullable=False),
+    *(Column(name, BigInteger, nullable=False, server_default="0") for name in PAID_COLUMNS),
     Column("died_on", Integer),
+    # Pairs (month, month of the earliest receipt) of uint16: months paid before they began.
+    # Null: none.
+    Column("advance", LargeBinary),
+    # (source, category) of int16, (first day, day removed or 0) of int32: spans that hold a day.
+    # Null: none.
+    Column("spans", LargeBinary),
+    # Room on each page for the next month's bit beside the row it replaces.
+    postgresql_with={"fillfactor": 80},
 )
 
 # Where a rebuild of the ledgers stands; empty when none was begun and not ended.

@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from osms_storage.conflicts import conflict_clause
 from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableError
 from osms_storage.keys import key_text
+from osms_storage.schema import LEDGER_COLUMNS
 
 _AWAY = {
     sqlite3.SQLITE_BUSY,
@@ -69,26 +70,27 @@ async def bulk_insert(
     rows: Sequence[tuple[Any, ...]],
     *,
     update: Sequence[str] | None = None,
+    merge: str | None = None,
 ) -> None:
     """Insert rows by the driver's bulk path.
 
     ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
-    None: it is an error.
+    None: it is an error. ``merge`` names a column whose bits are added to such a row's own.
     """
     values = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values})"
-    await connection.exec_driver_sql(statement + conflict_clause(table, update), list(rows))
+    await connection.exec_driver_sql(statement + conflict_clause(table, update, merge), list(rows))
 
 
-_HOT = """
-SELECT r.number, l.iin, l.paid, l.advance, l.spans, l.died_on
+_HOT = f"""
+SELECT r.number, l.iin, {", ".join(f"l.{name}" for name in LEDGER_COLUMNS)}
 FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revision) r
 LEFT JOIN (json_each(?) k JOIN ledger l ON l.iin = k.value)
 """
 
 
 async def read_hot(driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
-    """Return the newest revision and (iin, paid, advance, spans, died_on) of known people."""
+    """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
     rows = await driver.execute_fetchall(_HOT, (key_text(iins),))
     return rows[0][0], [row[1:] for row in rows if row[1] is not None]
 

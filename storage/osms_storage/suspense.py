@@ -1,18 +1,22 @@
 """Suspense: lines whose money arrived but whose row could not be a payment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds
+from osms_storage.engines import bulk_insert
+from osms_storage.keys import among
 from osms_storage.ledgers import CoverPolicy
+from osms_storage.postings import Accepted, write_payments
 from osms_storage.records import (
     LineKey,
     Payer,
+    PaymentLine,
     RawLine,
     Resolution,
     ResolutionOutcome,
@@ -20,8 +24,15 @@ from osms_storage.records import (
     SuspenseState,
     Suspension,
 )
-from osms_storage.registers import find_registers, write_payers, write_payments
-from osms_storage.schema import batch, register, revision, suspense, suspense_resolution
+from osms_storage.registers import find_registers
+from osms_storage.schema import (
+    batch,
+    register,
+    resolution,
+    revision,
+    suspense,
+    suspense_resolution,
+)
 from osms_storage.store import Unit
 
 _ENTRIES = (
@@ -31,7 +42,8 @@ _ENTRIES = (
         register.c.reference,
         register.c.received_on,
         suspense_resolution.c.state,
-        suspense_resolution.c.operator_reason,
+        register.c.purpose_code.label("register_purpose_code"),
+        resolution.c.operator_reason,
         revision.c.recorded_at,
     )
     .join(register, register.c.batch_id == suspense.c.register_id)
@@ -40,6 +52,7 @@ _ENTRIES = (
         (suspense_resolution.c.register_id == suspense.c.register_id)
         & (suspense_resolution.c.line_no == suspense.c.line_no),
     )
+    .outerjoin(resolution, resolution.c.batch_id == suspense_resolution.c.batch_id)
     .outerjoin(batch, batch.c.id == suspense_resolution.c.batch_id)
     .outerjoin(revision, revision.c.number == batch.c.revision)
 )
@@ -77,6 +90,7 @@ def _entry(row: Any) -> SuspenseEntry:
         source_id=row.source_id,
         reference=row.reference,
         received_on=date.fromordinal(row.received_on),
+        purpose_code=row.register_purpose_code,
         suspension=Suspension(raw, row.issue, row.field),
         state=SuspenseState(row.state or SuspenseState.SUSPENDED),
         operator_reason=row.operator_reason or "",
@@ -119,83 +133,104 @@ async def find_suspense(
 ) -> dict[LineKey, SuspenseEntry]:
     """Return the lines of these keys that ever went to suspense."""
     registers = await find_registers(connection, {(key.source_id, key.reference) for key in keys})
-    wanted = [
-        (registers[key.source_id, key.reference].register_id, key.line_no)
-        for key in keys
-        if (key.source_id, key.reference) in registers
-    ]
     rows = await connection.execute(
-        _ENTRIES.where(tuple_(suspense.c.register_id, suspense.c.line_no).in_(wanted))
+        _ENTRIES.where(among(suspense.c.register_id, "ids"), among(suspense.c.line_no, "line_nos")),
+        {
+            "ids": sorted(committed.register_id for committed in registers.values()),
+            "line_nos": sorted({key.line_no for key in keys}),
+        },
     )
-    entries = map(_entry, rows)
-    return {
-        LineKey(entry.source_id, entry.reference, entry.suspension.raw.line_no): entry
-        for entry in entries
-    }
+    wanted = set(keys)
+    entries = {}
+    for row in rows:
+        key = LineKey(row.source_id, row.reference, row.line_no)
+        if key in wanted:
+            entries[key] = _entry(row)
+    return entries
+
+
+_RESOLUTION_COLUMNS = ("register_id", "line_no", "batch_id", "state", "content")
 
 
 async def resolve_suspense(
-    unit: Unit, resolutions: Sequence[Resolution], operator_reason: str, policy: CoverPolicy
+    unit: Unit,
+    entries: Mapping[LineKey, SuspenseEntry],
+    resolutions: Sequence[Resolution],
+    operator_reason: str,
+    policy: CoverPolicy,
 ) -> list[ResolutionOutcome]:
-    """Correct or refund suspended lines, one outcome each in their order."""
+    """Correct or refund suspended lines, one outcome each in their order.
+
+    ``entries`` are the lines that ever went to suspense, as find_suspense returned them in this
+    unit.
+    """
     connection = unit.connection
-    entries = await find_suspense(connection, [item.key for item in resolutions])
-    outcomes = []
     done = await _resolved_before(connection, list(entries.values()))
-    correction_id: int | None = None
+    outcomes = []
+    resolved: list[tuple[SuspenseEntry, Resolution]] = []
     for item in resolutions:
-        entry = entries.get(item.key)
-        if entry is None:
-            outcomes.append(ResolutionOutcome.NOT_FOUND)
-            continue
-        state = SuspenseState.CORRECTED if item.correction else SuspenseState.REFUNDED
-        place = (entry.register_id, item.key.line_no)
-        if place in done:
-            same = done[place] == (state, item.content)
-            outcomes.append(
-                ResolutionOutcome.ALREADY_RESOLVED if same else ResolutionOutcome.CONFLICT
-            )
-            continue
-        line = item.correction
-        if line and line.amount_tiyn != entry.suspension.raw.amount_tiyn:
-            outcomes.append(ResolutionOutcome.AMOUNT_DIFFERS)
-            continue
-        if correction_id is None:
-            correction_id = await unit.open_batch("RESOLUTION")
-        if line:
-            await write_payers(connection, [line.payer] if line.payer else [])
-            await write_payments(
-                connection,
-                entry.register_id,
-                entry.received_on,
-                [line],
-                policy,
-                correction_id=correction_id,
-            )
-        await connection.execute(
-            insert(suspense_resolution),
-            {
-                "register_id": entry.register_id,
-                "line_no": item.key.line_no,
-                "batch_id": correction_id,
-                "state": state,
-                "content": item.content,
-                "operator_reason": operator_reason,
-            },
-        )
-        done[place] = (state, item.content)
-        outcomes.append(ResolutionOutcome.RESOLVED)
+        outcome = _outcome(item, entries.get(item.key), done)
+        outcomes.append(outcome)
+        if outcome is ResolutionOutcome.RESOLVED:
+            entry = entries[item.key]
+            resolved.append((entry, item))
+            done[entry.register_id, item.key.line_no] = (_state(item), item.content)
+    if not resolved:
+        return outcomes
+    batch_id = await unit.open_batch("RESOLUTION")
+    await bulk_insert(
+        connection, resolution, ("batch_id", "operator_reason"), [(batch_id, operator_reason)]
+    )
+    rows = [
+        (entry.register_id, item.key.line_no, batch_id, _state(item), item.content)
+        for entry, item in resolved
+    ]
+    await bulk_insert(connection, suspense_resolution, _RESOLUTION_COLUMNS, rows)
+    corrected: dict[int, tuple[date, list[PaymentLine]]] = {}
+    for entry, item in resolved:
+        if item.correction is not None:
+            _, lines = corrected.setdefault(entry.register_id, (entry.received_on, []))
+            lines.append(item.correction)
+    accepted = [
+        Accepted(register_id, received_on, lines, batch_id)
+        for register_id, (received_on, lines) in corrected.items()
+    ]
+    await write_payments(connection, accepted, policy)
     return outcomes
+
+
+_Resolved = Mapping[tuple[int, int], tuple[SuspenseState, bytes]]
+"""How lines were resolved, by register and line number."""
+
+
+def _state(item: Resolution) -> SuspenseState:
+    return SuspenseState.CORRECTED if item.correction else SuspenseState.REFUNDED
+
+
+def _outcome(item: Resolution, entry: SuspenseEntry | None, done: _Resolved) -> ResolutionOutcome:
+    if entry is None:
+        return ResolutionOutcome.NOT_FOUND
+    before = done.get((entry.register_id, item.key.line_no))
+    if before is not None:
+        same = before == (_state(item), item.content)
+        return ResolutionOutcome.ALREADY_RESOLVED if same else ResolutionOutcome.CONFLICT
+    correction = item.correction
+    if correction and correction.amount_tiyn != entry.suspension.raw.amount_tiyn:
+        return ResolutionOutcome.AMOUNT_DIFFERS
+    return ResolutionOutcome.RESOLVED
 
 
 async def _resolved_before(
     connection: AsyncConnection, entries: Sequence[SuspenseEntry]
 ) -> dict[tuple[int, int], tuple[SuspenseState, bytes]]:
-    places = [(entry.register_id, entry.suspension.raw.line_no) for entry in entries]
     table = suspense_resolution.c
     rows = await connection.execute(
         select(table.register_id, table.line_no, table.state, table.content).where(
-            tuple_(table.register_id, table.line_no).in_(places)
-        )
+            among(table.register_id, "ids"), among(table.line_no, "line_nos")
+        ),
+        {
+            "ids": sorted({entry.register_id for entry in entries}),
+            "line_nos": sorted({entry.suspension.raw.line_no for entry in entries}),
+        },
     )
     return {(row[0], row[1]): (SuspenseState(row[2]), row[3]) for row in rows}

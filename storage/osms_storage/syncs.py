@@ -11,9 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osms_storage.clock import from_microseconds, system_clock, to_microseconds
 from osms_storage.engines import bulk_insert
 from osms_storage.errors import RunAbandonedError
-from osms_storage.records import CategoryRecord, SyncCounts, SyncHeader, SyncOutcome, SyncResult
+from osms_storage.records import (
+    CategoryRecord,
+    SyncCounts,
+    SyncHeader,
+    SyncOutcome,
+    SyncResult,
+    removal_reason_id,
+)
 from osms_storage.schema import (
     batch,
+    removal_reason,
     revision,
     staged_change,
     staged_protection,
@@ -30,7 +38,7 @@ RECEIVING, HELD, APPLIED = "RECEIVING", "HELD", "APPLIED"
 SUPERSEDED, DISCARDED = "SUPERSEDED", "DISCARDED"
 """The states of a run."""
 
-_RECORD_COLUMNS = ("run_id", *CategoryRecord._fields)
+_RECORD_COLUMNS = ("run_id", *CategoryRecord._fields[:-1], "removal_reason_id")
 
 
 async def open_run(store: Store, header: SyncHeader) -> int:
@@ -77,7 +85,7 @@ async def stage_records(
         if not touched.rowcount:
             raise RunAbandonedError
         # Of two records of one key the last one stays.
-        last = {record[:4]: (run_id, *record) for record in records}
+        last = {record[:4]: (run_id, *record[:6], _reason_id(record)) for record in records}
         await bulk_insert(
             unit.connection,
             staged_record,
@@ -85,8 +93,20 @@ async def stage_records(
             list(last.values()),
             update=_RECORD_COLUMNS[5:],
         )
+        reasons = {record.removal_reason for record in records if record.removal_reason}
+        await write_removal_reasons(unit.connection, reasons)
         people = [(run_id, iin) for iin in dict.fromkeys(protected)]
         await bulk_insert(unit.connection, staged_protection, ("run_id", "iin"), people, update=())
+
+
+def _reason_id(record: CategoryRecord) -> int | None:
+    return removal_reason_id(record.removal_reason) if record.removal_reason else None
+
+
+async def write_removal_reasons(connection: AsyncConnection, reasons: Iterable[str]) -> None:
+    """Write reasons that are not known yet."""
+    rows = [(removal_reason_id(reason), reason) for reason in reasons]
+    await bulk_insert(connection, removal_reason, ("id", "reason"), rows, update=())
 
 
 async def discard_run(store: Store, run_id: int) -> None:

@@ -60,11 +60,11 @@ async def spoil(store: Store) -> None:
     async with store.writing("TEST") as unit:
         execute = unit.connection.execute
         await execute(delete(ledger).where(ledger.c.iin < FIRST_IIN + 3))
-        await execute(update(ledger).where(ledger.c.iin == FIRST_IIN + 9).values(paid=b"\xff\x01"))
+        await execute(update(ledger).where(ledger.c.iin == FIRST_IIN + 9).values(paid_2017=511))
         await execute(update(ledger).where(ledger.c.iin == FIRST_IIN + 10).values(died_on=1))
         unreadable = update(ledger).where(ledger.c.iin >= FIRST_IIN + 35)
         await execute(unreadable.values(spans=b"\x01", advance=b"\x01\x00\x01\x00"))
-        row = {"iin": STRANGER, "paid": b"\x01", "advance": b"", "spans": b""}
+        row = {"iin": STRANGER, "paid_2017": 1}
         await execute(insert(ledger), row)
 
 

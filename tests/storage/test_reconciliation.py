@@ -22,7 +22,7 @@ from osms_storage.records import (
 )
 from osms_storage.schema import payment, register, reversal, suspense, suspense_resolution
 from osms_storage.store import Store
-from osms_storage.suspense import resolve_suspense
+from osms_storage.suspense import find_suspense, resolve_suspense
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
     LAW,
@@ -50,7 +50,8 @@ async def resolve(store: Store, line_no: int, correction: PaymentLine | None) ->
     key = LineKey(STATE_CORPORATION, "P1", line_no)
     item = Resolution(key, correction, b"" if correction is None else bytes(32))
     async with store.writing("RESOLUTION") as unit:
-        await resolve_suspense(unit, [item], "why", LAW.policy)
+        entries = await find_suspense(unit.connection, [key])
+        await resolve_suspense(unit, entries, [item], "why", LAW.policy)
 
 
 async def record_books(store: Store) -> None:

@@ -21,10 +21,10 @@ from osms_storage.records import (
     ReversalLine,
     Suspension,
 )
-from osms_storage.registers import commit_register
+from osms_storage.registers import commit_registers
 from osms_storage.schema import ledger
 from osms_storage.store import Store, newest_revision
-from osms_storage.suspense import resolve_suspense
+from osms_storage.suspense import find_suspense, resolve_suspense
 from osms_storage.verification import verify_ledgers
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
@@ -77,7 +77,9 @@ class Historian:
                 self.lines.append((key, iin, amount))
         register = register_of(reference, received_on, lines)
         async with self.store.writing("REGISTERS") as unit:
-            await commit_register(unit, replace(register, suspended=tuple(suspended)), LAW.policy)
+            await commit_registers(
+                unit, [replace(register, suspended=tuple(suspended))], LAW.policy
+            )
 
     async def reverse(self, choice: int, share: int) -> None:
         """Reverse a payment, whole or half; too much is refused and changes nothing."""
@@ -99,7 +101,8 @@ class Historian:
         correction = None if refund else line(key.line_no, iin, period, amount)
         resolution = Resolution(key, correction, b"" if refund else repr(correction).encode())
         async with self.store.writing("RESOLUTION") as unit:
-            await resolve_suspense(unit, [resolution], "why", LAW.policy)
+            entries = await find_suspense(unit.connection, [key])
+            await resolve_suspense(unit, entries, [resolution], "why", LAW.policy)
         if not refund and (key, iin, amount) not in self.lines:
             self.lines.append((key, iin, amount))
 
@@ -188,7 +191,7 @@ async def test_verification_finds_a_ledger_that_differs(new_store: StoreFactory)
         row = line(1, PEOPLE[0], 2025 * 12, 1)
         await record_register(store, register_of("P1", FIRST_DAY, [row]))
         async with store.writing("TEST") as unit:
-            await unit.connection.execute(update(ledger).values(paid=b"\xff"))
+            await unit.connection.execute(update(ledger).values(paid_2017=255))
         pages = [page async for page in verify_ledgers(store, LAW.data, LAW.policy)]
     assert [page.wrong for page in pages] == [(PEOPLE[0],)]
 

@@ -10,7 +10,7 @@ from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
 from osms_storage.enactment import apply_reference
 from osms_storage.engines import bulk_insert
-from osms_storage.ledgers import read_ledgers, reproject_assignments
+from osms_storage.ledgers import EMPTY, add_paid_months, read_ledgers
 from osms_storage.records import CategoryRecord
 from osms_storage.reference import load_reference
 from osms_storage.schema import ledger
@@ -97,15 +97,33 @@ async def test_many_rows_of_different_columns_share_a_connection(new_store: Stor
     people = [10_000_000_000 + number for number in range(1_000)]
     async with new_store(clock_at(DAY)) as store:
         async with store.writing("TEST") as unit:
-            halves = [(iin, b"\1", b"", b"") for iin in people]
-            columns = ("iin", "paid", "advance", "spans")
-            await bulk_insert(unit.connection, ledger, columns, halves, update=("paid",))
+            halves = [(iin, 1) for iin in people]
+            await bulk_insert(unit.connection, ledger, ("iin", "paid_2017"), halves, update=())
             wholes = [(*half, 1) for half in halves]
-            await bulk_insert(
-                unit.connection, ledger, (*columns, "died_on"), wholes, update=("died_on",)
-            )
-            await reproject_assignments(unit.connection, people, LAW.data)
+            columns = ("iin", "paid_2022", "died_on")
+            await bulk_insert(unit.connection, ledger, columns, wholes, update=columns[1:])
         async with store.reading() as connection:
             rows = await read_ledgers(connection, people)
-    assert {(row.paid, row.died_on) for row in rows.values()} == {(1, 1)}
+    assert {(row.paid, row.died_on) for row in rows.values()} == {(1 | 1 << 60, 1)}
     assert len(rows) == len(people)
+
+
+@pytest.mark.parametrize("people", [1, 1_000])
+async def test_paid_months_are_added_to_those_there_are(
+    new_store: StoreFactory, people: int
+) -> None:
+    """A month of any year sets its bit and clears none, whether few people or many are written."""
+    months = (0, 59, 60, 119, 120, 179, 180, 239)
+    iins = [10_000_000_000 + number for number in range(people)]
+    async with new_store(clock_at(DAY)) as store:
+        async with store.writing("TEST") as unit:
+            await add_paid_months(unit.connection, dict.fromkeys(iins, 0))
+        async with store.reading() as connection:
+            assert set((await read_ledgers(connection, iins)).values()) == {EMPTY}
+        for month in (*months, 59):
+            async with store.writing("TEST") as unit:
+                await add_paid_months(unit.connection, dict.fromkeys(iins, 1 << month))
+        async with store.reading() as connection:
+            rows = await read_ledgers(connection, iins)
+    assert {row.paid for row in rows.values()} == {sum(1 << month for month in months)}
+    assert len(rows) == people

@@ -18,7 +18,7 @@ from osms_storage.records import (
     SyncResult,
 )
 from osms_storage.reference import ReferenceData
-from osms_storage.registers import commit_register
+from osms_storage.registers import commit_registers
 from osms_storage.store import Store
 
 KINDS = ("STATE_PAID", "EXEMPT", "ON_VISIT", "NONE", "DECEASED")
@@ -107,7 +107,7 @@ def line(line_no: int, iin: int, period: int, amount_tiyn: int, purpose: int = 1
 async def record_register(store: Store, register: CheckedRegister) -> int:
     """Commit a register; return its revision."""
     async with store.writing("REGISTERS") as unit:
-        await commit_register(unit, register, LAW.policy)
+        await commit_registers(unit, [register], LAW.policy)
     return unit.revision
 
 

@@ -1,12 +1,19 @@
-"""The first schema."""
+"""The tables of the first release; no store of an earlier schema was ever in use."""
+
+from itertools import pairwise
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "0003"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+FIRST_YEARS = (2017, 2020)
+"""What was paid for before the system began shares a partition."""
+LAST_YEAR = 2037
+"""The year in which the months end that a ledger has room for."""
 
 
 def upgrade() -> None:
@@ -44,7 +51,7 @@ def upgrade() -> None:
         ),
         sa.Column("removed_on", sa.Integer(), nullable=True),
         sa.Column("removal_source_id", sa.SmallInteger(), nullable=True),
-        sa.Column("removal_reason", sa.Text(), nullable=True),
+        sa.Column("removal_reason_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint(
             "iin", "source_id", "category_id", "assigned_on", "batch_id", name=op.f("pk_assignment")
         ),
@@ -75,11 +82,15 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("paid", sa.LargeBinary(), nullable=False),
-        sa.Column("advance", sa.LargeBinary(), nullable=False),
-        sa.Column("spans", sa.LargeBinary(), nullable=False),
+        sa.Column("paid_2017", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paid_2022", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paid_2027", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("paid_2032", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("died_on", sa.Integer(), nullable=True),
+        sa.Column("advance", sa.LargeBinary(), nullable=True),
+        sa.Column("spans", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("iin", name=op.f("pk_ledger")),
+        postgresql_with={"fillfactor": 80},
     )
     op.create_table(
         "payer",
@@ -93,36 +104,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payer")),
     )
-    op.create_table(
-        "payment",
-        sa.Column(
-            "iin",
-            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
-        sa.Column(
-            "register_id",
-            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
-        sa.Column(
-            "line_no",
-            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
-        sa.Column("correction_id", sa.BigInteger(), nullable=True),
-        sa.Column("period", sa.SmallInteger(), nullable=False),
-        sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.Column("purpose", sa.SmallInteger(), nullable=False),
-        sa.Column("payer_id", sa.BigInteger(), nullable=True),
-        sa.Column("name_id", sa.BigInteger(), nullable=True),
-        sa.Column("document", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("iin", "register_id", "line_no", name=op.f("pk_payment")),
-        sqlite_with_rowid=False,
-    )
+    _create_payment()
     op.create_table(
         "person_name",
         sa.Column(
@@ -143,6 +125,15 @@ def upgrade() -> None:
         sa.Column("birth_date", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("iin", "name_id", name=op.f("pk_person_name")),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "rebuild",
+        sa.Column("projection", sa.Text(), nullable=False),
+        sa.Column("reference_revision", sa.BigInteger(), nullable=False),
+        sa.Column("done_through", sa.BigInteger(), nullable=False),
+        sa.Column("people", sa.BigInteger(), nullable=False),
+        sa.Column("differed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("projection", name=op.f("pk_rebuild")),
     )
     op.create_table(
         "reference",
@@ -175,12 +166,50 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("batch_id", name=op.f("pk_register")),
         sa.UniqueConstraint("source_id", "reference", name=op.f("uq_register_source_id_reference")),
     )
-    with op.batch_alter_table("register", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_register_received_on"), ["received_on"], unique=False)
-        batch_op.create_index(
-            "ix_register_source_id_batch_id", ["source_id", "batch_id"], unique=False
-        )
-
+    op.create_index(op.f("ix_register_received_on"), "register", ["received_on"], unique=False)
+    op.create_index(
+        "ix_register_source_id_batch_id", "register", ["source_id", "batch_id"], unique=False
+    )
+    op.create_table(
+        "register_document",
+        sa.Column(
+            "register_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "document_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.Column("payer_id", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("register_id", "document_no", name=op.f("pk_register_document")),
+    )
+    op.create_table(
+        "removal_reason",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_removal_reason")),
+    )
+    op.create_table(
+        "resolution",
+        sa.Column(
+            "batch_id",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("operator_reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("batch_id", name=op.f("pk_resolution")),
+    )
     op.create_table(
         "reversal",
         sa.Column(
@@ -213,9 +242,7 @@ def upgrade() -> None:
         ),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("reversal", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_reversal_register_id"), ["register_id"], unique=False)
-
+    op.create_index(op.f("ix_reversal_register_id"), "reversal", ["register_id"], unique=False)
     op.create_table(
         "reversal_line",
         sa.Column(
@@ -247,9 +274,7 @@ def upgrade() -> None:
         sa.Column("cause", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_revision")),
     )
-    with op.batch_alter_table("revision", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_revision_recorded_at"), ["recorded_at"], unique=False)
-
+    op.create_index(op.f("ix_revision_recorded_at"), "revision", ["recorded_at"], unique=False)
     op.create_table(
         "staged_change",
         sa.Column(
@@ -284,7 +309,7 @@ def upgrade() -> None:
         ),
         sa.Column("removed_on", sa.Integer(), nullable=True),
         sa.Column("removal_source_id", sa.SmallInteger(), nullable=True),
-        sa.Column("removal_reason", sa.Text(), nullable=True),
+        sa.Column("removal_reason_id", sa.BigInteger(), nullable=True),
         sa.Column("closing", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint(
             "run_id",
@@ -347,7 +372,7 @@ def upgrade() -> None:
         ),
         sa.Column("removed_on", sa.Integer(), nullable=True),
         sa.Column("removal_source_id", sa.SmallInteger(), nullable=True),
-        sa.Column("removal_reason", sa.Text(), nullable=True),
+        sa.Column("removal_reason_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint(
             "run_id",
             "iin",
@@ -404,7 +429,6 @@ def upgrade() -> None:
         sa.Column("batch_id", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.SmallInteger(), nullable=False),
         sa.Column("content", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("operator_reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("register_id", "line_no", name=op.f("pk_suspense_resolution")),
     )
     op.create_table(
@@ -427,14 +451,13 @@ def upgrade() -> None:
         sa.Column("operator_reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_run")),
     )
-    with op.batch_alter_table("sync_run", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_sync_run_batch_id"), ["batch_id"], unique=False)
-        batch_op.create_index(
-            "ix_sync_run_sender_id_state",
-            ["sender_id", "state", "kind", "delta_number"],
-            unique=False,
-        )
-
+    op.create_index(op.f("ix_sync_run_batch_id"), "sync_run", ["batch_id"], unique=False)
+    op.create_index(
+        "ix_sync_run_sender_id_state",
+        "sync_run",
+        ["sender_id", "state", "kind", "delta_number"],
+        unique=False,
+    )
     op.create_table(
         "sync_scope",
         sa.Column(
@@ -470,41 +493,85 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["revision"], ["revision.number"], name=op.f("fk_batch_revision")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
     )
-    with op.batch_alter_table("batch", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_batch_revision"), ["revision"], unique=False)
+    op.create_index(op.f("ix_batch_revision"), "batch", ["revision"], unique=False)
+
+
+def _create_payment() -> None:
+    """Make the table of payments; in PostgreSQL one for each year of periods.
+
+    A unique key of the whole would have to hold the period, for nothing: a register is written
+    once, and each of its rows has one period. So each partition has the key of its own.
+    """
+    columns = (
+        sa.Column(
+            "iin",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("name_id", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "register_id",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column(
+            "line_no",
+            sa.Integer().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("correction_id", sa.Integer(), nullable=False),
+        sa.Column("document_no", sa.Integer(), nullable=False),
+        sa.Column("period", sa.SmallInteger(), nullable=False),
+        sa.Column("purpose", sa.SmallInteger(), nullable=False),
+    )
+    key = sa.PrimaryKeyConstraint("iin", "register_id", "line_no", name=op.f("pk_payment"))
+    if op.get_bind().dialect.name != "postgresql":
+        op.create_table("payment", *columns, key, sqlite_with_rowid=False)
+        return
+    op.create_table("payment", *columns, postgresql_partition_by="RANGE (period)")
+    years = (*FIRST_YEARS, *range(FIRST_YEARS[-1] + 1, LAST_YEAR + 2))
+    for first, after in pairwise(years):
+        op.execute(
+            f"CREATE TABLE payment_{first} PARTITION OF payment"
+            f" (CONSTRAINT pk_payment_{first} PRIMARY KEY (iin, register_id, line_no))"
+            f" FOR VALUES FROM ({first * 12}) TO ({after * 12})"
+        )
+    # Rows lie in the order in which registers came; corrections of old ones are few.
+    op.execute(
+        "CREATE INDEX ix_payment_register_id ON payment"
+        " USING brin (register_id int4_minmax_multi_ops) WITH (autosummarize = on)"
+    )
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("batch", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_batch_revision"))
-
+    op.drop_index(op.f("ix_batch_revision"), table_name="batch")
     op.drop_table("batch")
     op.drop_table("sync_scope")
-    with op.batch_alter_table("sync_run", schema=None) as batch_op:
-        batch_op.drop_index("ix_sync_run_sender_id_state")
-        batch_op.drop_index(batch_op.f("ix_sync_run_batch_id"))
-
+    op.drop_index("ix_sync_run_sender_id_state", table_name="sync_run")
+    op.drop_index(op.f("ix_sync_run_batch_id"), table_name="sync_run")
     op.drop_table("sync_run")
     op.drop_table("suspense_resolution")
     op.drop_table("suspense")
     op.drop_table("staged_record")
     op.drop_table("staged_protection")
     op.drop_table("staged_change")
-    with op.batch_alter_table("revision", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_revision_recorded_at"))
-
+    op.drop_index(op.f("ix_revision_recorded_at"), table_name="revision")
     op.drop_table("revision")
     op.drop_table("reversal_line")
-    with op.batch_alter_table("reversal", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_reversal_register_id"))
-
+    op.drop_index(op.f("ix_reversal_register_id"), table_name="reversal")
     op.drop_table("reversal")
-    with op.batch_alter_table("register", schema=None) as batch_op:
-        batch_op.drop_index("ix_register_source_id_batch_id")
-        batch_op.drop_index(batch_op.f("ix_register_received_on"))
-
+    op.drop_table("resolution")
+    op.drop_table("removal_reason")
+    op.drop_table("register_document")
+    op.drop_index("ix_register_source_id_batch_id", table_name="register")
+    op.drop_index(op.f("ix_register_received_on"), table_name="register")
     op.drop_table("register")
     op.drop_table("reference")
+    op.drop_table("rebuild")
     op.drop_table("person_name")
     op.drop_table("payment")
     op.drop_table("payer")

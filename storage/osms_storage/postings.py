@@ -1,0 +1,209 @@
+"""Payments as they are posted: rows with their names and documents, and the ledgers up to them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms.values import month_of
+from osms_storage.engines import bulk_insert
+from osms_storage.keys import among
+from osms_storage.ledgers import (
+    FIRST_MONTH,
+    CoverPolicy,
+    add_paid_months,
+    decode_advance,
+    encode_advance,
+    reproject_payments,
+)
+from osms_storage.records import Payer, PaymentLine
+from osms_storage.schema import ledger, payer, payment, person_name, register_document
+
+LINES_AT_A_TIME = 5_000
+"""How many payments are prepared and written in one go."""
+
+_PAYMENT_COLUMNS = (
+    "iin",
+    "register_id",
+    "line_no",
+    "correction_id",
+    "document_no",
+    "period",
+    "amount",
+    "purpose",
+    "name_id",
+)
+_NAME_COLUMNS = ("iin", "name_id", "surname", "given_name", "patronymic", "birth_date")
+_DOCUMENT_COLUMNS = ("register_id", "document_no", "document", "payer_id")
+
+
+class Accepted(NamedTuple):
+    """Rows of one register that become payments together."""
+
+    register_id: int
+    received_on: date
+    lines: Sequence[PaymentLine]
+    correction_id: int = 0
+    """The correction that makes them payments; 0: their register does."""
+
+
+async def write_payments(
+    connection: AsyncConnection, accepted: Sequence[Accepted], policy: CoverPolicy
+) -> None:
+    """Write payments with names and documents, and bring the ledgers up to them."""
+    numbers = await _write_documents(connection, accepted)
+    # By IIN: neighbouring keys share pages. In parts: other calls get their turn between them.
+    lines = [(line, part) for part in accepted for line in part.lines]
+    lines.sort(key=_iin)
+    for start in range(0, len(lines), LINES_AT_A_TIME):
+        some = lines[start : start + LINES_AT_A_TIME]
+        await _write_rows(connection, some, numbers)
+        await _add_to_ledgers(connection, some, policy)
+
+
+async def write_payers(connection: AsyncConnection, payers: Iterable[Payer]) -> None:
+    """Write payers that are not known yet."""
+    rows = [(item.id, *item) for item in payers]
+    await bulk_insert(connection, payer, ("id", "bin", "name"), rows, update=())
+
+
+_Posted = tuple[PaymentLine, Accepted]
+
+
+def _iin(posted: _Posted) -> int:
+    return posted[0].iin
+
+
+async def _write_rows(
+    connection: AsyncConnection, lines: Sequence[_Posted], numbers: Mapping["_Document", int]
+) -> None:
+    payments, names = [], []
+    for line, (register_id, _, _, correction_id) in lines:
+        line_no, iin, name, period, amount, purpose, named_payer, document = line
+        name_id = document_no = 0
+        if name is not None:
+            name_id = name.id
+            surname, given_name, patronymic, born = name
+            birth_date = None if born is None else born.toordinal()
+            names.append((iin, name_id, surname, given_name, patronymic, birth_date))
+        if document is not None or named_payer is not None:
+            document_no = numbers[register_id, document or "", named_payer]
+        payments.append(
+            (
+                iin,
+                register_id,
+                line_no,
+                correction_id,
+                document_no,
+                period,
+                amount,
+                purpose,
+                name_id,
+            )
+        )
+    await bulk_insert(connection, payment, _PAYMENT_COLUMNS, payments)
+    await bulk_insert(connection, person_name, _NAME_COLUMNS, names, update=())
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+_Document = tuple[int, str, Payer | None]
+"""A register, the document's own reference or nothing, and its own payer."""
+
+
+async def _write_documents(
+    connection: AsyncConnection, accepted: Sequence[Accepted]
+) -> dict[_Document, int]:
+    """Return the number of every document that a row names; new ones are written."""
+    named = {
+        (part.register_id, line.document or "", line.payer): part.correction_id
+        for part in accepted
+        for line in part.lines
+        if line.document is not None or line.payer is not None
+    }
+    if not named:
+        return {}
+    await write_payers(connection, {key[2] for key in named if key[2] is not None})
+    last: dict[int, int] = defaultdict(int)
+    numbers: dict[_Document, int] = {}
+    corrected = sorted({key[0] for key, correction_id in named.items() if correction_id})
+    for register_id, number, *known in await connection.execute(_DOCUMENTS, {"keys": corrected}):
+        document, payer_bin, payer_name = known
+        named_payer = None if payer_bin is None else Payer(payer_bin, payer_name)
+        numbers[register_id, document, named_payer] = number
+        last[register_id] = max(last[register_id], number)
+    rows = []
+    for key in named:
+        if key not in numbers:
+            register_id, document, named_payer = key
+            last[register_id] += 1
+            numbers[key] = last[register_id]
+            payer_id = None if named_payer is None else named_payer.id
+            rows.append((register_id, numbers[key], document, payer_id))
+    await bulk_insert(connection, register_document, _DOCUMENT_COLUMNS, rows)
+    return numbers
+
+
+_DOCUMENTS = (
+    select(
+        register_document.c.register_id,
+        register_document.c.document_no,
+        register_document.c.document,
+        payer.c.bin,
+        payer.c.name,
+    )
+    .outerjoin(payer, payer.c.id == register_document.c.payer_id)
+    .where(among(register_document.c.register_id))
+)
+
+
+# --- ledgers -------------------------------------------------------------------------------------
+
+
+async def _add_to_ledgers(
+    connection: AsyncConnection, lines: Sequence[_Posted], policy: CoverPolicy
+) -> None:
+    """Add payments to ledgers: a payment only ever sets a month, so little is read."""
+    paid: dict[int, int] = {}
+    advance: dict[int, dict[int, int]] = defaultdict(dict)
+    below_minimum: set[int] = set()
+    minimum_tiyn = {line.period: policy.minimum_tiyn(line.period) for line, _ in lines}
+    received = {part.received_on: month_of(part.received_on) for _, part in lines}
+    covering = policy.covering
+    for line, part in lines:
+        iin, period = line.iin, line.period
+        bits = paid.get(iin, 0)
+        if line.purpose in covering:
+            if line.amount_tiyn >= minimum_tiyn[period]:
+                bits |= 1 << (period - FIRST_MONTH)
+            else:
+                below_minimum.add(iin)
+            month = received[part.received_on]
+            if month < period:
+                known = advance[iin].get(period, month)
+                advance[iin][period] = min(known, month)
+        paid[iin] = bits
+    await add_paid_months(connection, paid)
+    if advance:
+        await _add_advance(connection, advance)
+    if below_minimum:
+        await reproject_payments(connection, sorted(below_minimum), policy)
+
+
+async def _add_advance(
+    connection: AsyncConnection, months: Mapping[int, Mapping[int, int]]
+) -> None:
+    """Add (month, month of receipt) of payments that came before their month, by IIN."""
+    known = await connection.execute(
+        select(ledger.c.iin, ledger.c.advance).where(among(ledger.c.iin)), {"keys": list(months)}
+    )
+    rows = []
+    for iin, stored in known:
+        pairs = dict(decode_advance(stored))
+        for period, month in months[iin].items():
+            pairs[period] = min(month, pairs.get(period, month))
+        rows.append((iin, encode_advance(sorted(pairs.items()))))
+    await bulk_insert(connection, ledger, ("iin", "advance"), rows, update=("advance",))
