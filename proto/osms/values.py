@@ -4,7 +4,10 @@ Shared by every side, so that a clinic's program, a loader and the gateway agree
 A month is the integer ``year * 12 + month - 1``, so that months can be counted and compared.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import cache
+from itertools import product
 from operator import mul
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -57,6 +60,45 @@ def parse_iin(text: str) -> int:
     if check_digit(text[:11]) != ord(text[11]) - 48:
         raise IinCheckDigitError
     return int(text)
+
+
+def parse_iins(texts: Sequence[str]) -> list[int | None]:
+    """Return each text as parse_iin does, with None for what is no IIN or BIN.
+
+    >>> parse_iins(["050101690002", "050101690003", "050101690305", "?"])
+    [50101690002, None, 50101690305, None]
+    """
+    first, second, third = _sums()
+    numbers: list[int | None] = []
+    for text in texts:
+        try:
+            left = (first[text[:4]] + second[text[4:8]] + third[text[8:]]) % 11
+        except KeyError:
+            numbers.append(None)
+        else:
+            numbers.append(_parse_or_none(text) if left else int(text))
+    return numbers
+
+
+def _parse_or_none(text: str) -> int | None:
+    try:
+        return parse_iin(text)
+    except ValueError:
+        return None
+
+
+@cache
+def _sums() -> list[dict[str, int]]:
+    """Return what four digits of a number add to its check by the first weights, by their place.
+
+    The last digit is taken off, so that nothing is left of a number that is valid by them.
+    """
+    weights = (*_WEIGHTS[0], -1)
+    fours = ["".join(some) for some in product("0123456789", repeat=4)]
+    return [
+        {four: sum(map(mul, map(int, four), weights[place : place + 4])) for four in fours}
+        for place in (0, 4, 8)
+    ]
 
 
 def format_iin(number: int) -> str:

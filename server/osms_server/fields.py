@@ -25,6 +25,7 @@ NAME_MAX = 200
 REFERENCE_MAX = 64
 
 
+_APART = "\x1f"
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _TWELVE_DIGITS = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 _PURPOSES = frozenset(core_pb2.Purpose.values()) - {core_pb2.PURPOSE_UNSPECIFIED}
@@ -203,6 +204,17 @@ def clean(value: str) -> str:
         value = value.translate(_CONTROLS)
     value = value.strip()
     return value if value.isascii() else unicodedata.normalize("NFC", value)
+
+
+def clean_all(values: list[str]) -> list[str]:
+    """Return each text as clean does."""
+    joined = "".join(values)
+    if joined.isprintable() and (
+        # Apart: marks at the beginning of a text do not combine with the one before.
+        joined.isascii() or unicodedata.is_normalized("NFC", _APART.join(values))
+    ):
+        return list(map(str.strip, values))
+    return list(map(clean, values))
 
 
 def end_of_day(day: date) -> datetime:

@@ -11,8 +11,8 @@ ITEMS_AHEAD_MAX = 256
 """How many items of one stream are worked on at a time, at most."""
 
 
-class _Room:
-    """Lets so much weight in at a time, and a single heavier item alone."""
+class Room:
+    """Lets so much weight in at a time, from all who share it, and a single heavier item alone."""
 
     def __init__(self, weight_max: int) -> None:
         self._free = asyncio.Condition()
@@ -20,6 +20,7 @@ class _Room:
         self._weight = 0
 
     async def enter(self, weight: int) -> None:
+        """Wait until there is room."""
         async with self._free:
             await self._free.wait_for(
                 lambda: not self._weight or self._weight + weight <= self._weight_max
@@ -27,6 +28,7 @@ class _Room:
             self._weight += weight
 
     async def leave(self, weight: int) -> None:
+        """Give the room to those who wait."""
         async with self._free:
             self._weight -= weight
             self._free.notify_all()
@@ -37,14 +39,13 @@ async def in_order(
     work: Callable[[Item], Coroutine[Any, Any, Result]],
     *,
     weigh: Callable[[Item], int],
-    weight_max: int,
+    room: Room,
 ) -> AsyncGenerator[Result, None]:
     """Yield the result of each item in their order, while later ones are worked on.
 
     An error of an item, or of reading, comes after the results before it. What is under way when
     the caller goes away is cancelled.
     """
-    room = _Room(weight_max)
     under_way: asyncio.Queue[asyncio.Task[Result] | None] = asyncio.Queue(ITEMS_AHEAD_MAX)
 
     async def begin(item: Item, weight: int) -> Result:

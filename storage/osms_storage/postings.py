@@ -1,7 +1,7 @@
 """Payments as they are posted: rows with their names and documents, and the ledgers up to them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -55,13 +55,25 @@ async def write_payments(
 ) -> None:
     """Write payments with names and documents, and bring the ledgers up to them."""
     numbers = await _write_documents(connection, accepted)
-    # By IIN: neighbouring keys share pages. In parts: other calls get their turn between them.
-    lines = [(line, part) for part in accepted for line in part.lines]
-    lines.sort(key=_iin)
-    for start in range(0, len(lines), LINES_AT_A_TIME):
-        some = lines[start : start + LINES_AT_A_TIME]
+    for some in _in_parts(accepted):
         await _write_rows(connection, some, numbers)
         await _add_to_ledgers(connection, some, policy)
+
+
+def _in_parts(accepted: Iterable[Accepted]) -> Iterator[list[Accepted]]:
+    """Yield all lines in parts of at most LINES_AT_A_TIME: between them other calls get a turn."""
+    some: list[Accepted] = []
+    room = LINES_AT_A_TIME
+    for whole in accepted:
+        lines = whole.lines
+        while lines:
+            some.append(whole._replace(lines=lines[:room]))
+            lines, room = lines[room:], room - len(lines)
+            if room <= 0:
+                yield some
+                some, room = [], LINES_AT_A_TIME
+    if some:
+        yield some
 
 
 async def write_payers(connection: AsyncConnection, payers: Iterable[Payer]) -> None:
@@ -70,40 +82,35 @@ async def write_payers(connection: AsyncConnection, payers: Iterable[Payer]) -> 
     await bulk_insert(connection, payer, ("id", "bin", "name"), rows, update=())
 
 
-_Posted = tuple[PaymentLine, Accepted]
-
-
-def _iin(posted: _Posted) -> int:
-    return posted[0].iin
-
-
 async def _write_rows(
-    connection: AsyncConnection, lines: Sequence[_Posted], numbers: Mapping["_Document", int]
+    connection: AsyncConnection, accepted: Sequence[Accepted], numbers: Mapping["_Document", int]
 ) -> None:
-    payments, names = [], []
-    for line, (register_id, _, _, correction_id) in lines:
-        line_no, iin, name, period, amount, purpose, named_payer, document = line
-        name_id = document_no = 0
-        if name is not None:
-            name_id = name.id
-            surname, given_name, patronymic, born = name
-            birth_date = None if born is None else born.toordinal()
-            names.append((iin, name_id, surname, given_name, patronymic, birth_date))
-        if document is not None or named_payer is not None:
-            document_no = numbers[register_id, document or "", named_payer]
-        payments.append(
-            (
-                iin,
-                register_id,
-                line_no,
-                correction_id,
-                document_no,
-                period,
-                amount,
-                purpose,
-                name_id,
+    payments: list[tuple[int, ...]] = []
+    names: list[tuple[object, ...]] = []
+    for register_id, _, lines, correction_id in accepted:
+        for line_no, iin, name, period, amount, purpose, named_payer, document in lines:
+            name_id = document_no = 0
+            if name is not None:
+                name_id = name.id
+                surname, given_name, patronymic, born = name
+                birth_date = None if born is None else born.toordinal()
+                names.append((iin, name_id, surname, given_name, patronymic, birth_date))
+            if document is not None or named_payer is not None:
+                document_no = numbers[register_id, document or "", named_payer]
+            payments.append(
+                (
+                    iin,
+                    register_id,
+                    line_no,
+                    correction_id,
+                    document_no,
+                    period,
+                    amount,
+                    purpose,
+                    name_id,
+                )
             )
-        )
+    payments.sort()  # by IIN: neighbouring keys share pages
     await bulk_insert(connection, payment, _PAYMENT_COLUMNS, payments)
     await bulk_insert(connection, person_name, _NAME_COLUMNS, names, update=())
 
@@ -164,28 +171,28 @@ _DOCUMENTS = (
 
 
 async def _add_to_ledgers(
-    connection: AsyncConnection, lines: Sequence[_Posted], policy: CoverPolicy
+    connection: AsyncConnection, accepted: Sequence[Accepted], policy: CoverPolicy
 ) -> None:
     """Add payments to ledgers: a payment only ever sets a month, so little is read."""
     paid: dict[int, int] = {}
     advance: dict[int, dict[int, int]] = defaultdict(dict)
     below_minimum: set[int] = set()
-    minimum_tiyn = {line.period: policy.minimum_tiyn(line.period) for line, _ in lines}
-    received = {part.received_on: month_of(part.received_on) for _, part in lines}
+    minimum_tiyn: dict[int, int] = {}
     covering = policy.covering
-    for line, part in lines:
-        iin, period = line.iin, line.period
-        bits = paid.get(iin, 0)
-        if line.purpose in covering:
-            if line.amount_tiyn >= minimum_tiyn[period]:
-                bits |= 1 << (period - FIRST_MONTH)
-            else:
-                below_minimum.add(iin)
-            month = received[part.received_on]
-            if month < period:
-                known = advance[iin].get(period, month)
-                advance[iin][period] = min(known, month)
-        paid[iin] = bits
+    for _, received_on, lines, _ in accepted:
+        received = month_of(received_on)
+        for _, iin, _, period, amount_tiyn, purpose, _, _ in lines:
+            bits = paid.get(iin, 0)
+            if purpose in covering:
+                if period not in minimum_tiyn:
+                    minimum_tiyn[period] = policy.minimum_tiyn(period)
+                if amount_tiyn >= minimum_tiyn[period]:
+                    bits |= 1 << (period - FIRST_MONTH)
+                else:
+                    below_minimum.add(iin)
+                if received < period:
+                    advance[iin][period] = min(received, advance[iin].get(period, received))
+            paid[iin] = bits
     await add_paid_months(connection, paid)
     if advance:
         await _add_advance(connection, advance)

@@ -8,9 +8,9 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 
-def hash_id(*texts: str) -> int:
+def hash_id(*texts: object) -> int:
     """Return a positive 63-bit key for texts that are stored once."""
-    digest = blake2b("\x1f".join(texts).encode(), digest_size=8).digest()
+    digest = blake2b("\x1f".join(map(str, texts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
@@ -28,7 +28,7 @@ class Payer(NamedTuple):
     @property
     def id(self) -> int:
         """The key it is stored under."""
-        return hash_id(self.bin, self.name)
+        return hash_id(*self)
 
 
 class PersonName(NamedTuple):
@@ -42,7 +42,7 @@ class PersonName(NamedTuple):
     @property
     def id(self) -> int:
         """The key it is stored under, within its person."""
-        return hash_id(self.surname, self.given_name, self.patronymic, str(self.birth_date))
+        return hash_id(*self)
 
 
 class PaymentLine(NamedTuple):

@@ -12,9 +12,19 @@ from osms.values import parse_month
 from osms_storage.ledgers import FIRST_MONTH
 from osms_storage.records import Payer, PersonName
 
-PAYMENT_COLUMNS = ("iin", "register_id", "line_no", "period", "amount", "purpose", "name_id")
+PAYMENT_COLUMNS = (
+    "iin",
+    "register_id",
+    "line_no",
+    "correction_id",
+    "document_no",
+    "period",
+    "amount",
+    "purpose",
+    "name_id",
+)
 NAME_COLUMNS = ("iin", "name_id", "surname", "given_name", "patronymic", "birth_date")
-LEDGER_COLUMNS = ("iin", "paid", "advance", "spans")
+LEDGER_COLUMNS = ("iin", "paid_2022")
 REGISTER_COLUMNS = (
     "batch_id",
     "source_id",
@@ -36,7 +46,7 @@ TABLES: dict[str, tuple[tuple[str, ...], str]] = {
     "register": (REGISTER_COLUMNS, ""),
     "payment": (PAYMENT_COLUMNS, ""),
     "person_name": (NAME_COLUMNS, " ON CONFLICT DO NOTHING"),
-    "ledger": (LEDGER_COLUMNS, " ON CONFLICT (iin) DO UPDATE SET paid = excluded.paid"),
+    "ledger": (LEDGER_COLUMNS, " ON CONFLICT (iin) DO UPDATE SET paid_2022 = excluded.paid_2022"),
 }
 
 
@@ -58,9 +68,9 @@ def prepare(messages: list[bytes], number: int) -> tuple[list[Work], int]:
         for row in sorted(register.rows, key=lambda row: row.iin):
             iin, period = int(row.iin), parse_month(row.period)
             name = PersonName(row.surname, row.given_name, row.patronymic, None)
-            payments.append((iin, number, row.line_no, period, row.amount_tiyn, 122, name.id))
+            payments.append((iin, number, row.line_no, 0, 0, period, row.amount_tiyn, 122, name.id))
             names.append((iin, name.id, *name))
-            ledgers.append((iin, (1 << period - FIRST_MONTH).to_bytes(16, "little"), b"", b""))
+            ledgers.append((iin, 1 << period - FIRST_MONTH - 60))
         payer = Payer(register.payer.bin, register.payer.name).id
         size = len(payments)
         reference = register.reference + "-raw"

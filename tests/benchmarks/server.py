@@ -15,7 +15,7 @@ import grpc
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
-from osms_server.bootstrap import running_gateway
+from osms_server.bootstrap import collect_rarely, running_gateway
 from osms_server.settings import Settings
 
 SERVICE = "osms.benchmarks.Empty"
@@ -95,4 +95,5 @@ async def _serve(store: str, clock: Path) -> None:
 
 if __name__ == "__main__":
     os.sched_setaffinity(0, {int(sys.argv[3])})
+    collect_rarely()
     asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))

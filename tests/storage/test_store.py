@@ -20,7 +20,6 @@ from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
     DOCUMENTS,
     LABOUR,
-    LAW,
     category_id,
     clock_at,
     delta,

@@ -14,7 +14,7 @@ from osms_server import messages
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
-from osms_server.intake import in_order
+from osms_server.intake import Room, in_order
 from osms_server.law import Law, Laws
 from osms_server.pages import page_size, page_token, position_of
 from osms_server.registers import (
@@ -42,6 +42,8 @@ from osms_storage.suspense import (
 )
 
 OPERATOR_REASON_MAX = 500
+GROUPS_AHEAD = 2
+"""While a group of registers is written, the next one is checked; streams read no further."""
 REGISTER_BYTES_MAX = 128 * 1024 * 1024
 """The largest register, as it is held in memory whole: rows of 100,000 people need a fifth."""
 _STATES: dict[int, SuspenseState] = {state.value: state for state in SuspenseState}
@@ -67,6 +69,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self._store = store
         self._laws = laws
         self._settings = settings
+        self._room = Room(GROUPS_AHEAD * settings.group_rows_max)
         self._writer = RegisterWriter(store, laws, group_rows_max=settings.group_rows_max)
 
     # --- registers -------------------------------------------------------------------------------
@@ -79,7 +82,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             self._checked(request_iterator),
             self._commit,
             weigh=lambda received: received.row_count,
-            weight_max=self._settings.group_rows_max,
+            room=self._room,
         )
         async with aclosing(results):
             async for result in results:
