@@ -4,17 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
+from itertools import repeat
+from typing import NamedTuple
 
 from osms.v1 import category_service_pb2 as pb
-from osms.values import parse_date, parse_iin
+from osms.values import parse_date, parse_iins
 from osms_server.errors import Reason
-from osms_server.fields import Fields, clean
+from osms_server.fields import Fields, clean_all
 from osms_server.law import Law
 from osms_storage.records import CategoryRecord, SyncHeader
 from osms_storage.reference import UNSPECIFIED, Source
 
 SCOPE_PARTS_MAX = 200
 REMOVAL_REASON_MAX = 100
+KINDS_KEPT_MAX = 50_000
+"""How many kinds of records, equal but for the person, are remembered while a sync comes in."""
 DECEASED = "DECEASED"
 SERVICES = "services"
 
@@ -102,6 +106,18 @@ class _RecordError(Exception):
     field: str
 
 
+class _Texts(NamedTuple):
+    """What one record says, in the order of the canonical form."""
+
+    iin: str
+    source: str
+    category: str
+    assigned_on: str
+    removed_on: str
+    removal_source: str
+    removal_reason: str
+
+
 class Incoming:
     """The records of one sync as they arrive; remembers only counts and a digest."""
 
@@ -113,6 +129,8 @@ class Incoming:
         self.rejected = 0
         self._sender_code = sender_code
         self._scope = set(header.scope)
+        self._plain: dict[tuple[str, ...], tuple[int, int, int, int | None, int | None, str | None]]
+        self._plain = {}
         self._digest = sha256(_canonical(header).encode())
 
     @property
@@ -124,40 +142,41 @@ class Incoming:
         self, records: Sequence[pb.CategoryRecord]
     ) -> tuple[list[CategoryRecord], list[int], list[pb.RejectedRecord]]:
         """Return usable records, the people to protect from closing, and the rejected records."""
+        columns = [
+            clean_all([getattr(record, name) for record in records]) for name in _Texts._fields
+        ]
+        # A clean text holds no separator, so no two records share a form.
+        lines = zip(repeat("\x1e"), *columns, strict=False)  # the first column has no end
+        self._digest.update("".join(map("\x1f".join, lines)).encode())
         usable: list[CategoryRecord] = []
         protected: list[int] = []
         rejected: list[pb.RejectedRecord] = []
-        for record in records:
+        iins = parse_iins(columns[0])
+        for iin, texts in zip(iins, map(_Texts._make, zip(*columns, strict=True)), strict=True):
             self.received += 1
-            texts = (
-                record.iin,
-                record.source,
-                record.category,
-                record.assigned_on,
-                record.removed_on,
-                record.removal_source,
-                record.removal_reason,
-            )
-            # A clean text holds no separator, so no two records share a form.
-            self._digest.update("\x1f".join(("\x1e", *map(clean, texts))).encode())
+            # Nearly all records are of a kind that was seen before.
+            plain = self._plain.get(texts[1:])
+            if plain is not None and iin is not None:
+                usable.append(CategoryRecord(iin, *plain))
+                continue
             try:
-                usable.append(self._record(record))
+                record = self._record(iin, texts)
             except _RecordError as error:
                 self.rejected += 1
                 rejected.append(
                     pb.RejectedRecord(record_no=self.received, issue=error.issue, field=error.field)
                 )
-                try:
-                    protected.append(parse_iin(record.iin))
-                except ValueError:
-                    continue
+                if iin is not None:
+                    protected.append(iin)
+            else:
+                if len(self._plain) < KINDS_KEPT_MAX:
+                    self._plain[texts[1:]] = record[1:]
+                usable.append(record)
         return usable, protected, rejected
 
-    def _record(self, record: pb.CategoryRecord) -> CategoryRecord:
-        try:
-            iin = parse_iin(record.iin)
-        except ValueError:
-            raise _RecordError(pb.RECORD_ISSUE_IIN, "iin") from None
+    def _record(self, iin: int | None, record: "_Texts") -> CategoryRecord:
+        if iin is None:
+            raise _RecordError(pb.RECORD_ISSUE_IIN, "iin")
         source_code = record.source or self._sender_code
         source = self._source(source_code, pb.RECORD_ISSUE_SOURCE, "source")
         category_id = _category_id(self.law, source_code, record.category)
@@ -181,10 +200,8 @@ class Incoming:
             reason,
         )
 
-    def _removal(
-        self, record: pb.CategoryRecord, *, removed: bool
-    ) -> tuple[int | None, str | None]:
-        reason = clean(record.removal_reason)
+    def _removal(self, record: "_Texts", *, removed: bool) -> tuple[int | None, str | None]:
+        reason = record.removal_reason
         if len(reason) > REMOVAL_REASON_MAX:
             raise _RecordError(pb.RECORD_ISSUE_REMOVAL, "removal_reason")
         if not removed:

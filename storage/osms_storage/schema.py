@@ -263,6 +263,8 @@ sync_run = Table(
     # By the system's clock: when the last chunk came.
     Column("received_at", BigInteger, nullable=False),
     Column("content", LargeBinary(32)),
+    # 1 until what it brought is dropped from the tables of staging.
+    Column("staged", SmallInteger, nullable=False),
     # JSON of osms_storage.records.SyncCounts.
     Column("counts", Text),
     Column("operator_reason", Text),

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import Clock, from_microseconds, system_clock, to_microseconds
 from osms_storage.engines import engine_for
+from osms_storage.errors import StoreUnavailableError
 from osms_storage.schema import batch, revision
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
@@ -93,6 +94,7 @@ class Store:
         self._write_lock = asyncio.Lock()
         self._hot: AsyncConnection | None = None
         self._finishing: set[asyncio.Task[Any]] = set()
+        self._closing = False
 
     @property
     def remote(self) -> bool:
@@ -108,6 +110,7 @@ class Store:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._closing = True
         if self._finishing:
             await asyncio.wait(self._finishing)
         if self._hot is not None:
@@ -149,10 +152,22 @@ class Store:
         Every write that a call may be cancelled in goes through here: a statement that is cut in
         its middle would keep the engine's lock until its connection is collected.
         """
+        return await asyncio.shield(self.begin(work))
+
+    def begin(self, work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
+        """Begin work that goes on by itself; the store is closed only when it has ended."""
         task = asyncio.create_task(work)
         self._finishing.add(task)
         task.add_done_callback(self._finished)
-        return await asyncio.shield(task)
+        return task
+
+    def check_open(self) -> None:
+        """Let work of many steps end early when the store is to be closed.
+
+        Raises StoreUnavailableError then.
+        """
+        if self._closing:
+            raise StoreUnavailableError("The store is being closed.")
 
     def _finished(self, task: "asyncio.Task[Any]") -> None:
         self._finishing.discard(task)

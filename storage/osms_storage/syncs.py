@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds, system_clock, to_microseconds
@@ -34,6 +34,9 @@ from osms_storage.store import Store, Unit
 ABANDONED_AFTER = timedelta(hours=1)
 """A sync without a chunk for so long is forgotten."""
 
+SWEPT_AT_A_TIME = 50_000
+"""How many rows of a run that ended are dropped by one statement."""
+
 RECEIVING, HELD, APPLIED = "RECEIVING", "HELD", "APPLIED"
 SUPERSEDED, DISCARDED = "SUPERSEDED", "DISCARDED"
 """The states of a run."""
@@ -56,6 +59,7 @@ async def open_run(store: Store, header: SyncHeader) -> int:
                 "delta_number": header.delta_number,
                 "as_of": header.as_of.toordinal(),
                 "received_at": to_microseconds(system_clock()),
+                "staged": 1,
             },
         )
         if header.scope:
@@ -141,14 +145,36 @@ async def _discard(connection: AsyncConnection, run_ids: Sequence[int]) -> None:
             .values(state=DISCARDED)
         )
         if discarded.rowcount:
-            await clear_staging(connection, run_id)
             await connection.execute(delete(sync_scope).where(sync_scope.c.run_id == run_id))
 
 
-async def clear_staging(connection: AsyncConnection, run_id: int) -> None:
-    """Drop what a run brought."""
-    for table in (staged_record, staged_protection, staged_change):
-        await connection.execute(delete(table).where(table.c.run_id == run_id))
+async def sweep(store: Store) -> None:
+    """Drop what runs brought that ended, some of it at a time: a snapshot's is a nation's."""
+    ended = select(sync_run.c.id).where(
+        sync_run.c.staged == 1, sync_run.c.state.not_in((RECEIVING, HELD))
+    )
+    async with store.reading() as connection:
+        run_ids = list(await connection.scalars(ended))
+    for run_id in run_ids:
+        for table in (staged_record, staged_protection, staged_change):
+            while await _sweep_some(store, table, run_id):
+                pass
+        async with store.writing("SYNC") as unit:
+            await unit.connection.execute(
+                update(sync_run).where(sync_run.c.id == run_id).values(staged=0)
+            )
+
+
+async def _sweep_some(store: Store, table: Table, run_id: int) -> bool:
+    """Drop the first rows of a run from a table; return whether there are more."""
+    store.check_open()
+    ours = table.c.run_id == run_id
+    async with store.writing("SYNC") as unit:
+        keys = select(table.c.iin).where(ours).order_by(table.c.iin)
+        last = await unit.connection.scalar(keys.offset(SWEPT_AT_A_TIME).limit(1))
+        rows = delete(table).where(ours)
+        await unit.connection.execute(rows if last is None else rows.where(table.c.iin <= last))
+    return last is not None
 
 
 async def expect_delta(unit: Unit, sender_id: int, number: int) -> None:
@@ -172,6 +198,7 @@ async def expect_delta(unit: Unit, sender_id: int, number: int) -> None:
             "delta_number": number - 1,
             "as_of": 0,
             "received_at": to_microseconds(system_clock()),
+            "staged": 0,
         },
     )
 

@@ -1,16 +1,21 @@
-"""Numbers of deltas, and runs that nobody sends any more."""
+"""Syncs on their way in: numbers of deltas, comparison, and what is left of those that ended."""
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from osms_storage import syncs
+from osms_storage import comparison, syncs
+from osms_storage.categories import apply_run
 from osms_storage.clock import system_clock, to_microseconds
 from osms_storage.errors import RunAbandonedError
-from osms_storage.schema import sync_run
+from osms_storage.ledgers import read_ledgers
+from osms_storage.records import CategoryRecord, ShrinkGuard, SyncOutcome
+from osms_storage.schema import staged_change, staged_protection, staged_record, sync_run
+from osms_storage.store import Store
 from tests.storage.conftest import StoreFactory
-from tests.storage.world import LABOUR, clock_at, delta, record_sync
+from tests.storage.world import LABOUR, LAW, clock_at, delta, record_sync, snapshot
 
 DAY = date(2025, 3, 1)
 
@@ -49,3 +54,92 @@ async def test_what_was_applied_cannot_be_discarded(new_store: StoreFactory) -> 
         await syncs.discard_run(store, result.run_id)
         async with store.reading() as connection:
             assert await syncs.last_delta_number(connection, LABOUR) == 1
+
+
+SCOPE = (LABOUR, 1)
+PEOPLE = [900101390002 + number for number in range(9)]
+
+
+def pensions(iins: Iterable[int]) -> list[CategoryRecord]:
+    """Return records that assign a category of the scope to people."""
+    assigned_on = date(2020, 1, 1).toordinal()
+    return [CategoryRecord(iin, *SCOPE, assigned_on, None, None, None) for iin in iins]
+
+
+async def read_spans(store: Store) -> set[tuple[int, bool]]:
+    """Return who ever had the category, and whether it is removed."""
+    async with store.reading() as connection:
+        rows = await read_ledgers(connection, PEOPLE)
+    return {(iin, bool(span.removed_on)) for iin, row in rows.items() for span in row.spans}
+
+
+@pytest.mark.parametrize("at_a_time", [1, 2, 100])
+async def test_a_snapshot_is_compared_in_parts_as_it_would_be_whole(
+    new_store: StoreFactory, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    """New people, those who stay, and those who are gone are found, wherever a part ends."""
+    monkeypatch.setattr(comparison, "RECORDS_AT_A_TIME", at_a_time)
+    async with new_store(clock_at(DAY)) as store:
+        await record_sync(store, snapshot(DAY, SCOPE), pensions(PEOPLE[:6]))
+        later = DAY + timedelta(days=1)
+        result = await record_sync(store, snapshot(later, SCOPE), pensions(PEOPLE[2:]))
+        assert (result.counts.changed, result.counts.closed) == (3, 2)
+        (part,) = result.shrink
+        assert (part.open_spans, part.closing_spans) == (6, 2)
+        gone = {(iin, True) for iin in PEOPLE[:2]}
+        assert await read_spans(store) == gone | {(iin, False) for iin in PEOPLE[2:]}
+
+
+async def test_a_snapshot_is_compared_again_if_the_store_has_moved_on(
+    new_store: StoreFactory,
+) -> None:
+    """A delta that another gateway applied between comparison and application is not undone."""
+    later = DAY + timedelta(days=1)
+    async with new_store(clock_at(DAY)) as store:
+        await record_sync(store, snapshot(DAY, SCOPE), pensions(PEOPLE[:3]))
+        header = snapshot(later, SCOPE)
+        run_id = await syncs.open_run(store, header)
+        await syncs.stage_records(store, run_id, pensions(PEOPLE[:2]), [])
+        compared = await comparison.compare_snapshot(store, run_id, header, [])
+        assert compared.closing.total() == 1
+        await record_sync(store, delta(1, later), pensions(PEOPLE[3:4]))
+        assert await read_spans(store) == {(iin, False) for iin in PEOPLE[:4]}
+        async with store.writing("SYNC") as unit:
+            result = await apply_run(
+                unit,
+                run_id,
+                header,
+                compared,
+                content=bytes(32),
+                counts=(2, 0),
+                data=LAW.data,
+                guard=None,
+                unclosable=[],
+            )
+        assert result.counts.closed == 2
+        assert await read_spans(store) == {
+            *((iin, False) for iin in PEOPLE[:2]),
+            *((iin, True) for iin in PEOPLE[2:4]),
+        }
+
+
+async def test_what_a_run_brought_is_dropped_once_it_ended(
+    new_store: StoreFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Applied or given up, in parts; what waits for its release stays."""
+    monkeypatch.setattr(syncs, "SWEPT_AT_A_TIME", 2)
+    later = DAY + timedelta(days=1)
+    guard = ShrinkGuard(close_share_max=0.1, close_min=0)
+    async with new_store(clock_at(DAY)) as store:
+        await record_sync(store, snapshot(DAY, SCOPE), pensions(PEOPLE), [PEOPLE[0]])
+        held = await record_sync(store, snapshot(later, SCOPE), pensions(PEOPLE[:5]), guard=guard)
+        assert held.outcome is SyncOutcome.HELD
+        given_up = await syncs.open_run(store, delta(1, DAY))
+        await syncs.stage_records(store, given_up, pensions(PEOPLE), [])
+        await syncs.discard_run(store, given_up)
+        await syncs.sweep(store)
+        async with store.reading() as connection:
+            left = await connection.execute(select(staged_record.c.run_id, staged_record.c.iin))
+            assert set(map(tuple, left)) == {(held.run_id, iin) for iin in PEOPLE[:5]}
+            for table in (staged_change, staged_protection):
+                assert not (await connection.execute(select(table))).all()

@@ -8,6 +8,7 @@ from typing import Any
 from osms_server.law import Law
 from osms_server.rules import Parameters
 from osms_storage import categories, syncs
+from osms_storage.comparison import compare_delta, compare_snapshot
 from osms_storage.ledgers import CoverPolicy
 from osms_storage.records import (
     CategoryRecord,
@@ -121,16 +122,23 @@ async def record_sync(
     """Stage and apply a sync."""
     run_id = await syncs.open_run(store, header)
     await syncs.stage_records(store, run_id, records, protected)
+    unclosable = [part for part in header.scope if LAW.data.kind(*part) == "DECEASED"]
+    comparison = None
+    if header.snapshot:
+        comparison = await compare_snapshot(store, run_id, header, unclosable)
     async with store.writing("SYNC") as unit:
+        if comparison is None:
+            comparison = await compare_delta(unit.connection, run_id, header)
         result = await categories.apply_run(
             unit,
             run_id,
             header,
+            comparison,
             content=sha256(repr((header, records)).encode()).digest(),
             counts=(len(records), len(protected)),
             data=LAW.data,
             guard=guard,
-            unclosable=[part for part in header.scope if LAW.data.kind(*part) == "DECEASED"],
+            unclosable=unclosable,
         )
     return syncs.recorded(result, unit)
 

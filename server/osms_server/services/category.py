@@ -1,10 +1,12 @@
 """CategoryService: syncs in, and how fresh every source is."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
 import grpc
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import category_service_pb2_grpc, core_pb2
@@ -18,11 +20,12 @@ from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 from osms_storage import categories, syncs
+from osms_storage.comparison import compare_delta, compare_snapshot
 from osms_storage.errors import StoreError
 from osms_storage.feeds import held_runs, read_feeds
 from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.reference import UNSPECIFIED
-from osms_storage.store import Store, Unit
+from osms_storage.store import Store
 
 _log = logger(__name__)
 
@@ -42,6 +45,8 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         self._laws = laws
         self._settings = settings
         self._inquiry = inquiry
+        # A sync that comes while another is compared and applied waits, then is judged.
+        self._applying = asyncio.Lock()
         self._guard = ShrinkGuard(settings.snapshot_close_share_max, settings.snapshot_close_min)
 
     async def SyncCategories(
@@ -64,6 +69,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 else:
                     result = await self._store.finish(self._commit(incoming))
                     incoming = None
+                    self._store.begin(syncs.sweep(self._store))
                     yield pb.SyncCategoriesResponse(result=_result(result, await self._law()))
             if incoming is not None:
                 raise _out_of_order("chunk or commit")
@@ -76,6 +82,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         """Forget a sync; what fails here is collected later, and must not hide why it ended."""
         try:
             await self._store.finish(syncs.discard_run(self._store, run_id))
+            self._store.begin(syncs.sweep(self._store))
         except StoreError as exc:
             _log.warning("sync not discarded", run_id=run_id, places=places(exc))
 
@@ -104,27 +111,39 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         header = incoming.header
         if incoming.received != header.declared_records:
             raise _count_mismatch(incoming)
-        async with self._store.writing("SNAPSHOT" if header.snapshot else "DELTA") as unit:
-            known = await self._judge(unit, incoming)
-            if known is not None:
-                await syncs.discard_in(unit, incoming.run_id)
-                return known
-            result = await categories.apply_run(
-                unit,
-                incoming.run_id,
-                header,
-                content=incoming.content,
-                counts=(incoming.received, incoming.rejected),
-                data=incoming.law.data,
-                guard=self._guard,
-                unclosable=_unclosable(header, incoming.law),
-            )
+        unclosable = _unclosable(header, incoming.law)
+        async with self._applying:
+            comparison = None
+            if header.snapshot:
+                async with self._store.reading() as connection:
+                    known = await self._judge(connection, incoming)
+                if known is None:
+                    comparison = await compare_snapshot(
+                        self._store, incoming.run_id, header, unclosable
+                    )
+            async with self._store.writing("SNAPSHOT" if header.snapshot else "DELTA") as unit:
+                known = await self._judge(unit.connection, incoming)
+                if known is not None:
+                    await syncs.discard_in(unit, incoming.run_id)
+                    return known
+                if comparison is None:
+                    comparison = await compare_delta(unit.connection, incoming.run_id, header)
+                result = await categories.apply_run(
+                    unit,
+                    incoming.run_id,
+                    header,
+                    comparison,
+                    content=incoming.content,
+                    counts=(incoming.received, incoming.rejected),
+                    data=incoming.law.data,
+                    guard=self._guard,
+                    unclosable=unclosable,
+                )
         return syncs.recorded(result, unit)
 
-    async def _judge(self, unit: Unit, incoming: Incoming) -> SyncResult | None:
+    async def _judge(self, connection: AsyncConnection, incoming: Incoming) -> SyncResult | None:
         """Return the first result of a sync that was applied before; raise if it may not be."""
         header, content = incoming.header, incoming.content
-        connection = unit.connection
         applied = await syncs.find_applied(connection, header, content)
         if applied is not None:
             if applied.content == content:
@@ -139,7 +158,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 },
             )
         if header.snapshot:
-            await self._judge_snapshot(unit, header, incoming.law)
+            await self._judge_snapshot(connection, header, incoming.law)
             return None
         expected = await syncs.last_delta_number(connection, header.sender_id) + 1
         if header.delta_number != expected:
@@ -154,15 +173,17 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
             )
         return None
 
-    async def _judge_snapshot(self, unit: Unit, header: SyncHeader, law: Law) -> None:
-        number = await syncs.last_delta_number(unit.connection, header.sender_id)
+    async def _judge_snapshot(
+        self, connection: AsyncConnection, header: SyncHeader, law: Law
+    ) -> None:
+        number = await syncs.last_delta_number(connection, header.sender_id)
         if header.delta_number > number + DELTA_NUMBERS_AHEAD_MAX:
             # A mistyped number would leave the sender without a next delta.
             fields = Fields()
             limit = number + DELTA_NUMBERS_AHEAD_MAX
             fields.violate("header.delta_number", f"must be at most {limit}")
             fields.check()
-        last = await syncs.last_snapshot_of(unit.connection, header.scope)
+        last = await syncs.last_snapshot_of(connection, header.scope)
         if last is not None and last[1] > header.as_of:
             raise RequestError(
                 Reason.ERROR_REASON_SNAPSHOT_OUTDATED,
@@ -187,26 +208,26 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
 
     async def _release(self, run_id: int, reason: str) -> pb.ReleaseHeldSnapshotResponse:
         law = await self._law()
-        async with self._store.writing("SNAPSHOT") as unit:
-            held = await syncs.find_held(unit.connection, run_id)
-            if held is None:
-                raise RequestError(
-                    Reason.ERROR_REASON_HELD_SNAPSHOT_NOT_FOUND,
-                    "No snapshot with this run id is held.",
-                    {"run_id": str(run_id)},
+        async with self._applying:
+            async with self._store.reading() as connection:
+                header, _, _ = await _held(connection, run_id)
+            unclosable = _unclosable(header, law)
+            comparison = await compare_snapshot(self._store, run_id, header, unclosable)
+            async with self._store.writing("SNAPSHOT") as unit:
+                header, content, counts = await _held(unit.connection, run_id)
+                result = await categories.apply_run(
+                    unit,
+                    run_id,
+                    header,
+                    comparison,
+                    content=content,
+                    counts=counts,
+                    data=law.data,
+                    guard=None,
+                    unclosable=unclosable,
+                    operator_reason=reason,
                 )
-            header, content, counts = held
-            result = await categories.apply_run(
-                unit,
-                run_id,
-                header,
-                content=content,
-                counts=counts,
-                data=law.data,
-                guard=None,
-                unclosable=_unclosable(header, law),
-                operator_reason=reason,
-            )
+        self._store.begin(syncs.sweep(self._store))
         return pb.ReleaseHeldSnapshotResponse(result=_result(syncs.recorded(result, unit), law))
 
     async def ListSources(
@@ -283,6 +304,19 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 for start, end, shown in sorted(spans)[:ASSIGNMENTS_MAX]
             ]
         )
+
+
+async def _held(
+    connection: AsyncConnection, run_id: int
+) -> tuple[SyncHeader, bytes, tuple[int, int]]:
+    held = await syncs.find_held(connection, run_id)
+    if held is None:
+        raise RequestError(
+            Reason.ERROR_REASON_HELD_SNAPSHOT_NOT_FOUND,
+            "No snapshot with this run id is held.",
+            {"run_id": str(run_id)},
+        )
+    return held
 
 
 def _out_of_order(expected: str) -> RequestError:

@@ -446,6 +446,7 @@ def upgrade() -> None:
         sa.Column("delta_number", sa.BigInteger(), nullable=False),
         sa.Column("as_of", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
+        sa.Column("staged", sa.SmallInteger(), nullable=False),
         sa.Column("content", sa.LargeBinary(length=32), nullable=True),
         sa.Column("counts", sa.Text(), nullable=True),
         sa.Column("operator_reason", sa.Text(), nullable=True),

@@ -1,0 +1,245 @@
+"""Compares a staged sync with what is known: what it changes becomes rows of `staged_change`.
+
+The comparison happens inside the store. A snapshot of the nation is compared some people at a
+time, each time in a short transaction, so registers are taken meanwhile.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms_storage.records import SyncHeader, removal_reason_id
+from osms_storage.schema import assignment, staged_change, staged_record, sync_run
+from osms_storage.store import Store
+from osms_storage.syncs import write_removal_reasons
+
+RECORDS_AT_A_TIME = 20_000
+"""About how many staged records, or known versions, one statement compares."""
+NOT_IN_SNAPSHOT = "NOT_IN_SNAPSHOT"
+"""Why a span is closed that a snapshot does not contain."""
+_EVERYBODY = {"after": -1, "upto": 10**12}
+
+Part = tuple[int, int]
+"""A source and a category."""
+
+# Whether a version of the assignment {row} came by a delta whose day is after :as_of.
+_TOUCHED_LATER = """
+EXISTS (SELECT 1 FROM assignment a JOIN sync_run r ON r.batch_id = a.batch_id
+  WHERE a.iin = {row}.iin AND a.source_id = {row}.source_id
+    AND a.category_id = {row}.category_id AND a.assigned_on = {row}.assigned_on
+    AND r.kind = 'DELTA' AND r.as_of > :as_of)
+"""
+
+_INTO_CHANGES = """
+INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, removed_on,
+  removal_source_id, removal_reason_id, closing)
+"""
+
+_FIND_CHANGED = f"""
+{_INTO_CHANGES}
+SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
+  s.removal_source_id, s.removal_reason_id, 0
+FROM staged_record s
+LEFT JOIN assignment l ON l.iin = s.iin AND l.source_id = s.source_id
+  AND l.category_id = s.category_id AND l.assigned_on = s.assigned_on
+  AND l.batch_id = (SELECT MAX(n.batch_id) FROM assignment n WHERE n.iin = s.iin
+    AND n.source_id = s.source_id AND n.category_id = s.category_id
+    AND n.assigned_on = s.assigned_on)
+WHERE s.run_id = :run_id AND s.iin > :after AND s.iin <= :upto AND (l.iin IS NULL OR (
+  (l.removed_on IS DISTINCT FROM s.removed_on
+   OR l.removal_source_id IS DISTINCT FROM s.removal_source_id
+   OR l.removal_reason_id IS DISTINCT FROM s.removal_reason_id)
+  AND (:is_delta = 1 OR NOT {_TOUCHED_LATER.format(row="l")})))
+"""
+
+# A delta that repeats what is known: kept, because it protects the span from older snapshots.
+_FIND_CONFIRMED = f"""
+{_INTO_CHANGES}
+SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
+  s.removal_source_id, s.removal_reason_id, 0
+FROM staged_record s
+WHERE s.run_id = :run_id
+  AND NOT EXISTS (SELECT 1 FROM staged_change c WHERE c.run_id = s.run_id AND c.iin = s.iin
+    AND c.source_id = s.source_id AND c.category_id = s.category_id
+    AND c.assigned_on = s.assigned_on)
+  AND NOT EXISTS (SELECT 1 FROM assignment l JOIN sync_run r ON r.batch_id = l.batch_id
+    WHERE l.iin = s.iin AND l.source_id = s.source_id AND l.category_id = s.category_id
+    AND l.assigned_on = s.assigned_on AND r.kind = 'DELTA' AND r.as_of >= :as_of)
+"""
+
+# Versions within the scope that may be open on :as_of.
+_IN_SCOPE = """
+SELECT v.* FROM assignment v
+WHERE v.iin > :after AND v.iin <= :upto AND v.assigned_on > 0 AND v.assigned_on <= :as_of
+  AND (v.removed_on IS NULL OR v.removed_on > :as_of)
+  AND EXISTS (SELECT 1 FROM sync_scope c WHERE c.run_id = :run_id AND c.source_id = v.source_id
+    AND c.category_id = v.category_id)
+"""
+# Of such versions {row} those that are the last of their assignment, and that no removal which
+# came without a day of assignment has ended.
+_IS_OPEN = """
+NOT EXISTS (SELECT 1 FROM assignment n WHERE n.iin = {row}.iin AND n.source_id = {row}.source_id
+    AND n.category_id = {row}.category_id AND n.assigned_on = {row}.assigned_on
+    AND n.batch_id > {row}.batch_id)
+  AND NOT EXISTS (SELECT 1 FROM assignment w WHERE w.iin = {row}.iin
+    AND w.source_id = {row}.source_id AND w.category_id = {row}.category_id
+    AND w.assigned_on < 0 AND -w.assigned_on > {row}.assigned_on AND -w.assigned_on <= :as_of
+    AND ({row}.removed_on IS NULL OR w.batch_id > {row}.batch_id))
+"""
+
+# What the snapshot does not contain is found first: in most months that is little.
+_FIND_CLOSING = f"""
+WITH missing AS MATERIALIZED (
+  SELECT v.* FROM ({_IN_SCOPE}) v
+  WHERE NOT EXISTS (SELECT 1 FROM staged_record s WHERE s.run_id = :run_id AND s.iin = v.iin
+    AND s.source_id = v.source_id AND s.category_id = v.category_id
+    AND s.assigned_on = v.assigned_on)
+)
+{_INTO_CHANGES}
+SELECT :run_id, o.iin, o.source_id, o.category_id, o.assigned_on, :as_of, :sender_id, :reason_id, 1
+FROM missing o
+WHERE {_IS_OPEN.format(row="o")}
+  AND NOT EXISTS (SELECT 1 FROM staged_protection p WHERE p.run_id = :run_id AND p.iin = o.iin)
+  AND NOT {_TOUCHED_LATER.format(row="o")}
+"""
+
+_COUNT_OPEN = f"""
+SELECT o.source_id, o.category_id, COUNT(*) FROM ({_IN_SCOPE}) o
+WHERE {_IS_OPEN.format(row="o")}
+GROUP BY o.source_id, o.category_id
+"""
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a staged sync would change."""
+
+    changed: int = 0
+    """Records that bring something new."""
+    closing: Counter[Part] = field(default_factory=Counter)
+    """Spans that a snapshot closes."""
+    open_spans: Counter[Part] = field(default_factory=Counter)
+    """Spans open on the day of a snapshot, where it closes any."""
+    last_batch: int = 0
+    """The newest sync that it was compared with."""
+
+
+async def compare_delta(connection: AsyncConnection, run_id: int, header: SyncHeader) -> Comparison:
+    """Compare a staged delta within the transaction that applies it."""
+    values = _values(run_id, header)
+    await forget_changes(connection, run_id)
+    found = await connection.execute(text(_FIND_CHANGED), {**values, **_EVERYBODY, "is_delta": 1})
+    await connection.execute(text(_FIND_CONFIRMED), values)
+    return Comparison(changed=found.rowcount)
+
+
+async def compare_snapshot(
+    store: Store, run_id: int, header: SyncHeader, unclosable: Sequence[Part]
+) -> Comparison:
+    """Compare a staged snapshot, some people at a time; no sync may be applied meanwhile.
+
+    ``unclosable`` parts of its scope are never closed.
+    """
+    async with store.writing("SYNC") as unit:
+        await forget_changes(unit.connection, run_id)
+        await write_removal_reasons(unit.connection, [NOT_IN_SNAPSHOT])
+        comparison = Comparison(last_batch=await last_applied(unit.connection))
+    parts = []
+    after = -1
+    while after < _EVERYBODY["upto"]:
+        store.check_open()
+        async with store.writing("SYNC") as unit:
+            upto = await _next_bound(unit.connection, run_id, after)
+            parts.append({"after": after, "upto": upto})
+            await _compare(unit.connection, run_id, header, parts[-1], comparison)
+        after = upto
+    async with store.writing("SYNC") as unit:
+        comparison.closing = await _count_closing(unit.connection, run_id, unclosable)
+    for people in parts if comparison.closing else ():
+        store.check_open()
+        async with store.reading() as connection:
+            comparison.open_spans += await _count_open(connection, run_id, header, people)
+    return comparison
+
+
+async def compare_again(
+    connection: AsyncConnection, run_id: int, header: SyncHeader, unclosable: Sequence[Part]
+) -> Comparison:
+    """Compare a staged snapshot at once, within the transaction that applies it."""
+    await forget_changes(connection, run_id)
+    comparison = Comparison()
+    await _compare(connection, run_id, header, _EVERYBODY, comparison)
+    comparison.closing = await _count_closing(connection, run_id, unclosable)
+    comparison.open_spans = await _count_open(connection, run_id, header, _EVERYBODY)
+    return comparison
+
+
+async def last_applied(connection: AsyncConnection) -> int:
+    """Return the batch of the newest sync that was applied; 0 if none was."""
+    return await connection.scalar(select(func.max(sync_run.c.batch_id))) or 0
+
+
+async def forget_changes(connection: AsyncConnection, run_id: int) -> None:
+    """Forget what a run was found to change."""
+    await connection.execute(delete(staged_change).where(staged_change.c.run_id == run_id))
+
+
+def _values(run_id: int, header: SyncHeader) -> dict[str, Any]:
+    return {"run_id": run_id, "as_of": header.as_of.toordinal()}
+
+
+async def _next_bound(connection: AsyncConnection, run_id: int, after: int) -> int:
+    """Return up to whom the next statement compares; a person is compared whole."""
+    bounds = []
+    for table in (staged_record, assignment):
+        keys = select(table.c.iin).where(table.c.iin > after)
+        if table is staged_record:
+            keys = keys.where(table.c.run_id == run_id)
+        page = keys.order_by(table.c.iin).offset(RECORDS_AT_A_TIME).limit(1)
+        bounds.append(await connection.scalar(page))
+    return min((bound for bound in bounds if bound is not None), default=_EVERYBODY["upto"])
+
+
+async def _compare(
+    connection: AsyncConnection,
+    run_id: int,
+    header: SyncHeader,
+    people: dict[str, int],
+    comparison: Comparison,
+) -> None:
+    values = {**_values(run_id, header), **people}
+    found = await connection.execute(text(_FIND_CHANGED), {**values, "is_delta": 0})
+    comparison.changed += found.rowcount
+    closing = {
+        "sender_id": header.sender_id,
+        "reason_id": removal_reason_id(NOT_IN_SNAPSHOT),
+    }
+    await connection.execute(text(_FIND_CLOSING), {**values, **closing})
+
+
+async def _count_closing(
+    connection: AsyncConnection, run_id: int, unclosable: Sequence[Part]
+) -> Counter[Part]:
+    """Count what is closed, after sparing what never is."""
+    table = staged_change.c
+    ours = (table.run_id == run_id) & (table.closing == 1)
+    for source_id, category_id in unclosable:
+        part = (table.source_id == source_id) & (table.category_id == category_id)
+        await connection.execute(delete(staged_change).where(ours, part))
+    rows = await connection.execute(
+        select(table.source_id, table.category_id, func.count())
+        .where(ours)
+        .group_by(table.source_id, table.category_id)
+    )
+    return Counter({(row[0], row[1]): row[2] for row in rows})
+
+
+async def _count_open(
+    connection: AsyncConnection, run_id: int, header: SyncHeader, people: dict[str, int]
+) -> Counter[Part]:
+    rows = await connection.execute(text(_COUNT_OPEN), {**_values(run_id, header), **people})
+    return Counter({(row[0], row[1]): row[2] for row in rows})
