@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 from itertools import repeat
+from operator import attrgetter
 from typing import NamedTuple
 
 from osms.v1 import category_service_pb2 as pb
@@ -142,9 +143,7 @@ class Incoming:
         self, records: Sequence[pb.CategoryRecord]
     ) -> tuple[list[CategoryRecord], list[int], list[pb.RejectedRecord]]:
         """Return usable records, the people to protect from closing, and the rejected records."""
-        columns = [
-            clean_all([getattr(record, name) for record in records]) for name in _Texts._fields
-        ]
+        columns = [clean_all(list(map(attrgetter(name), records))) for name in _Texts._fields]
         # A clean text holds no separator, so no two records share a form.
         lines = zip(repeat("\x1e"), *columns, strict=False)  # the first column has no end
         self._digest.update("".join(map("\x1f".join, lines)).encode())

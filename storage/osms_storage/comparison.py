@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from osms_storage.engines import refresh_statistics
 from osms_storage.records import SyncHeader, removal_reason_id
 from osms_storage.schema import assignment, staged_change, staged_record, sync_run
 from osms_storage.store import Store
@@ -26,12 +27,23 @@ _EVERYBODY = {"after": -1, "upto": 10**12}
 Part = tuple[int, int]
 """A source and a category."""
 
-# Whether a version of the assignment {row} came by a delta whose day is after :as_of.
-_TOUCHED_LATER = """
+# Every table is held to the same people, so that no plan reads more than these at a time.
+_AMONG = "{row}.iin > :after AND {row}.iin <= :upto"
+_SAME = """
+{one}.iin = {other}.iin AND {one}.source_id = {other}.source_id
+  AND {one}.category_id = {other}.category_id AND {one}.assigned_on = {other}.assigned_on
+"""
+
+# No later version of the assignment {row} is known.
+_IS_LATEST = f"""
+NOT EXISTS (SELECT 1 FROM assignment n WHERE {_SAME.format(one="n", other="{row}")}
+  AND n.batch_id > {{row}}.batch_id AND {_AMONG.format(row="n")})
+"""
+
+# A version of the assignment {row} came by a delta whose day is after :as_of.
+_TOUCHED_LATER = f"""
 EXISTS (SELECT 1 FROM assignment a JOIN sync_run r ON r.batch_id = a.batch_id
-  WHERE a.iin = {row}.iin AND a.source_id = {row}.source_id
-    AND a.category_id = {row}.category_id AND a.assigned_on = {row}.assigned_on
-    AND r.kind = 'DELTA' AND r.as_of > :as_of)
+  WHERE {_SAME.format(one="a", other="{row}")} AND r.kind = 'DELTA' AND r.as_of > :as_of)
 """
 
 _INTO_CHANGES = """
@@ -44,12 +56,11 @@ _FIND_CHANGED = f"""
 SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
   s.removal_source_id, s.removal_reason_id, 0
 FROM staged_record s
-LEFT JOIN assignment l ON l.iin = s.iin AND l.source_id = s.source_id
-  AND l.category_id = s.category_id AND l.assigned_on = s.assigned_on
-  AND l.batch_id = (SELECT MAX(n.batch_id) FROM assignment n WHERE n.iin = s.iin
-    AND n.source_id = s.source_id AND n.category_id = s.category_id
-    AND n.assigned_on = s.assigned_on)
-WHERE s.run_id = :run_id AND s.iin > :after AND s.iin <= :upto AND (l.iin IS NULL OR (
+LEFT JOIN (
+  SELECT v.* FROM assignment v
+  WHERE {_AMONG.format(row="v")} AND {_IS_LATEST.format(row="v")}
+) l ON {_SAME.format(one="l", other="s")}
+WHERE s.run_id = :run_id AND {_AMONG.format(row="s")} AND (l.iin IS NULL OR (
   (l.removed_on IS DISTINCT FROM s.removed_on
    OR l.removal_source_id IS DISTINCT FROM s.removal_source_id
    OR l.removal_reason_id IS DISTINCT FROM s.removal_reason_id)
@@ -63,41 +74,37 @@ SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
   s.removal_source_id, s.removal_reason_id, 0
 FROM staged_record s
 WHERE s.run_id = :run_id
-  AND NOT EXISTS (SELECT 1 FROM staged_change c WHERE c.run_id = s.run_id AND c.iin = s.iin
-    AND c.source_id = s.source_id AND c.category_id = s.category_id
-    AND c.assigned_on = s.assigned_on)
+  AND NOT EXISTS (SELECT 1 FROM staged_change c
+    WHERE c.run_id = s.run_id AND {_SAME.format(one="c", other="s")})
   AND NOT EXISTS (SELECT 1 FROM assignment l JOIN sync_run r ON r.batch_id = l.batch_id
-    WHERE l.iin = s.iin AND l.source_id = s.source_id AND l.category_id = s.category_id
-    AND l.assigned_on = s.assigned_on AND r.kind = 'DELTA' AND r.as_of >= :as_of)
+    WHERE {_SAME.format(one="l", other="s")} AND r.kind = 'DELTA' AND r.as_of >= :as_of)
 """
 
 # Versions within the scope that may be open on :as_of.
-_IN_SCOPE = """
+_IN_SCOPE = f"""
 SELECT v.* FROM assignment v
-WHERE v.iin > :after AND v.iin <= :upto AND v.assigned_on > 0 AND v.assigned_on <= :as_of
+WHERE {_AMONG.format(row="v")} AND v.assigned_on > 0 AND v.assigned_on <= :as_of
   AND (v.removed_on IS NULL OR v.removed_on > :as_of)
   AND EXISTS (SELECT 1 FROM sync_scope c WHERE c.run_id = :run_id AND c.source_id = v.source_id
     AND c.category_id = v.category_id)
 """
 # Of such versions {row} those that are the last of their assignment, and that no removal which
 # came without a day of assignment has ended.
-_IS_OPEN = """
-NOT EXISTS (SELECT 1 FROM assignment n WHERE n.iin = {row}.iin AND n.source_id = {row}.source_id
-    AND n.category_id = {row}.category_id AND n.assigned_on = {row}.assigned_on
-    AND n.batch_id > {row}.batch_id)
-  AND NOT EXISTS (SELECT 1 FROM assignment w WHERE w.iin = {row}.iin
-    AND w.source_id = {row}.source_id AND w.category_id = {row}.category_id
-    AND w.assigned_on < 0 AND -w.assigned_on > {row}.assigned_on AND -w.assigned_on <= :as_of
-    AND ({row}.removed_on IS NULL OR w.batch_id > {row}.batch_id))
+_IS_OPEN = f"""
+{_IS_LATEST}
+  AND NOT EXISTS (SELECT 1 FROM assignment w WHERE w.iin = {{row}}.iin
+    AND w.source_id = {{row}}.source_id AND w.category_id = {{row}}.category_id
+    AND w.assigned_on < 0 AND -w.assigned_on > {{row}}.assigned_on AND -w.assigned_on <= :as_of
+    AND ({{row}}.removed_on IS NULL OR w.batch_id > {{row}}.batch_id)
+    AND {_AMONG.format(row="w")})
 """
 
 # What the snapshot does not contain is found first: in most months that is little.
 _FIND_CLOSING = f"""
 WITH missing AS MATERIALIZED (
   SELECT v.* FROM ({_IN_SCOPE}) v
-  WHERE NOT EXISTS (SELECT 1 FROM staged_record s WHERE s.run_id = :run_id AND s.iin = v.iin
-    AND s.source_id = v.source_id AND s.category_id = v.category_id
-    AND s.assigned_on = v.assigned_on)
+  WHERE NOT EXISTS (SELECT 1 FROM staged_record s WHERE s.run_id = :run_id
+    AND {_SAME.format(one="s", other="v")} AND {_AMONG.format(row="s")})
 )
 {_INTO_CHANGES}
 SELECT :run_id, o.iin, o.source_id, o.category_id, o.assigned_on, :as_of, :sender_id, :reason_id, 1
@@ -147,6 +154,7 @@ async def compare_snapshot(
     async with store.writing("SYNC") as unit:
         await forget_changes(unit.connection, run_id)
         await write_removal_reasons(unit.connection, [NOT_IN_SNAPSHOT])
+        await refresh_statistics(unit.connection, staged_record)
         comparison = Comparison(last_batch=await last_applied(unit.connection))
     parts = []
     after = -1

@@ -32,8 +32,12 @@ class Engine(Protocol):
         *,
         update: Sequence[str] | None = None,
         merge: str | None = None,
+        expect_new: bool = False,
     ) -> None:
         """Insert many rows."""
+
+    async def refresh_statistics(self, connection: AsyncConnection, table: Table, /) -> None:
+        """Let the planner know of many new rows, where it needs to."""
 
     async def read_hot(self, driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the newest revision and the ledgers of people, by one statement."""
@@ -67,13 +71,21 @@ async def bulk_insert(
     *,
     update: Sequence[str] | None = None,
     merge: str | None = None,
+    expect_new: bool = False,
 ) -> None:
     """Insert many rows; none at all is allowed.
 
     ``update`` names the columns that a row whose key exists takes over; empty: it is left alone;
     None: it is an error. ``merge`` names a column whose bits are added to such a row's own. No
-    key may occur twice in the rows unless it is left alone.
+    key may occur twice in the rows unless it is left alone. ``expect_new``: hardly any key exists.
     """
     if rows:
         engine = engine_of(connection.dialect.name)
-        await engine.bulk_insert(connection, table, columns, rows, update=update, merge=merge)
+        await engine.bulk_insert(
+            connection, table, columns, rows, update=update, merge=merge, expect_new=expect_new
+        )
+
+
+async def refresh_statistics(connection: AsyncConnection, table: Table) -> None:
+    """Let the planner know of many new rows, where it needs to."""
+    await engine_of(connection.dialect.name).refresh_statistics(connection, table)

@@ -78,6 +78,7 @@ async def bulk_insert(
     *,
     update: Sequence[str] | None = None,
     merge: str | None = None,
+    expect_new: bool = False,
 ) -> None:
     """Insert rows by binary COPY into a staging table, few of them by arrays in one statement.
 
@@ -97,6 +98,8 @@ async def bulk_insert(
     if not clause:
         await driver.copy_records_to_table(table.name, columns=columns, records=rows)
         return
+    if expect_new and await _copied(driver, table, columns, rows):
+        return
     # One for each set of columns: the table outlives the transaction on its connection.
     staging = f"staging_{table.name}_{crc32(names.encode()):x}"
     await driver.execute(
@@ -108,6 +111,28 @@ async def bulk_insert(
     await driver.execute(
         f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {staging}{clause}"
     )
+
+
+async def _copied(
+    driver: "asyncpg.Connection[Any]",
+    table: Table,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+) -> bool:
+    """Copy rows straight into a table, at half the cost; return False if a key exists."""
+    await driver.execute("SAVEPOINT copying")
+    try:
+        await driver.copy_records_to_table(table.name, columns=columns, records=rows)
+    except asyncpg.UniqueViolationError:
+        await driver.execute("ROLLBACK TO SAVEPOINT copying")
+        return False
+    await driver.execute("RELEASE SAVEPOINT copying")
+    return True
+
+
+async def refresh_statistics(connection: AsyncConnection, table: Table) -> None:
+    """Let the planner know of many new rows."""
+    await connection.execute(text(f"ANALYZE {table.name}"))
 
 
 def _array_type(table: Table, name: str) -> str:

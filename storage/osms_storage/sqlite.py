@@ -71,6 +71,7 @@ async def bulk_insert(
     *,
     update: Sequence[str] | None = None,
     merge: str | None = None,
+    expect_new: bool = False,
 ) -> None:
     """Insert rows by the driver's bulk path.
 
@@ -80,6 +81,12 @@ async def bulk_insert(
     values = ", ".join("?" * len(columns))
     statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({values})"
     await connection.exec_driver_sql(statement + conflict_clause(table, update, merge), list(rows))
+
+
+async def refresh_statistics(_: AsyncConnection, __: Table) -> None:
+    """Let the planner know of many new rows."""
+    # It follows the keys without; with statistics, which it takes a whole scan to gather, it
+    # would be free to do worse.
 
 
 _HOT = f"""

@@ -96,6 +96,7 @@ async def stage_records(
             _RECORD_COLUMNS,
             list(last.values()),
             update=_RECORD_COLUMNS[5:],
+            expect_new=True,
         )
         reasons = {record.removal_reason for record in records if record.removal_reason}
         await write_removal_reasons(unit.connection, reasons)
