@@ -1,10 +1,9 @@
-"""A gateway with empty RPCs beside its own, as controls; pinned to one core.
+"""A gateway with empty RPCs beside its own, as controls.
 
 The empty RPCs parse the same requests and send the same responses, but ask nothing.
 """
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -94,6 +93,4 @@ async def _serve(store: str, clock: Path) -> None:
 
 
 if __name__ == "__main__":
-    os.sched_setaffinity(0, {int(sys.argv[3])})
-    collect_rarely()
     asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))

@@ -1,0 +1,80 @@
+"""What is measured: a gateway on one core, asked from another, over a store of one engine."""
+
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from tests.benchmarks.processes import check_cores, pinned
+from tests.postgres import Postgres
+
+NOW = "2026-12-31T12:00:00+05:00"
+OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A gateway that serves, and where its work is done."""
+
+    engine: str
+    """sqlite or postgresql."""
+    store: str
+    """File or URL."""
+    address: str
+    """Host and port."""
+    process: int
+    """Process id of the gateway."""
+    postmaster: int | None
+    """Process id of the database server, if there is one."""
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[grpc.aio.Channel]:
+        """Open a channel without limits of its own."""
+        async with grpc.aio.insecure_channel(self.address, options=OPTIONS) as channel:
+            yield channel
+
+
+def load_core() -> int:
+    """Return the core of those who ask."""
+    return max(os.sched_getaffinity(0))
+
+
+def gateway_core() -> int:
+    """Return the core of the gateway; a machine with one core has no other."""
+    return min(os.sched_getaffinity(0))
+
+
+@contextmanager
+def running_subject(engine: str, folder: Path, postgres: Postgres | None) -> Iterator[Subject]:
+    """Serve a fresh store from one core; PostgreSQL may use all."""
+    if engine == "postgresql":
+        assert postgres is not None
+        store, postmaster = postgres.url(postgres.create()), postgres.postmaster()
+    else:
+        store, postmaster = str(folder / "store.db"), None
+    clock = folder / "clock"
+    clock.write_text(NOW)
+    osms = [sys.executable, "-m", "osms_client.cli"]
+    init = [*osms, "init", "--store", store, "--test-clock", str(clock)]
+    subprocess.run(init, check=True, capture_output=True)
+    command = [sys.executable, "-m", "tests.benchmarks.server", store, str(clock)]
+    core = gateway_core()
+    with pinned(core):
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with server:
+        try:
+            assert server.stdout is not None
+            address = server.stdout.readline().strip()
+            if not address:
+                raise RuntimeError("the gateway did not start")
+            check_cores(server.pid, {core})
+            if postmaster is not None:
+                check_cores(postmaster, os.sched_getaffinity(0))
+            yield Subject(engine, store, address, server.pid, postmaster)
+        finally:
+            server.terminate()
