@@ -2,91 +2,50 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from osms.v1 import payment_service_pb2 as pb
-from osms.values import parse_month
-from osms_storage.ledgers import FIRST_MONTH
-from osms_storage.records import Payer, PersonName
+from tests.benchmarks.raw_tables import (
+    CONTROL_RUN,
+    REGISTER_TABLES,
+    STAGED_COLUMNS,
+    STAGED_CONFLICT,
+    STAGED_TABLE,
+    Row,
+    staged_rows,
+)
 
-PAYMENT_COLUMNS = (
-    "iin",
-    "register_id",
-    "line_no",
-    "correction_id",
-    "document_no",
-    "period",
-    "amount",
-    "purpose",
-    "name_id",
-)
-NAME_COLUMNS = ("iin", "name_id", "surname", "given_name", "patronymic", "birth_date")
-LEDGER_COLUMNS = ("iin", "paid_2022")
-REGISTER_COLUMNS = (
-    "batch_id",
-    "source_id",
-    "reference",
-    "received_on",
-    "payer_id",
-    "purpose_code",
-    "people",
-    "documents",
-    "rows",
-    "amount",
-    "suspended_rows",
-    "suspended_amount",
-    "content",
-)
-STAGED_COLUMNS = ("run_id", "iin", "source_id", "category_id", "assigned_on")
-CONTROL_RUN = 999_999
-TABLES: dict[str, tuple[tuple[str, ...], str]] = {
-    "register": (REGISTER_COLUMNS, ""),
-    "payment": (PAYMENT_COLUMNS, ""),
-    "person_name": (NAME_COLUMNS, " ON CONFLICT DO NOTHING"),
-    "ledger": (LEDGER_COLUMNS, " ON CONFLICT (iin) DO UPDATE SET paid_2022 = excluded.paid_2022"),
-}
+# --- how it is prepared: never counted -----------------------------------------------------------
 
 
 class Work(NamedTuple):
-    """The rows of one register, ready to be written."""
+    """The rows of one register by table, ready to be written."""
 
     number: int
-    rows: dict[str, list[tuple[Any, ...]]]
+    rows: dict[str, list[Row]]
 
 
-def prepare(messages: list[bytes], number: int) -> tuple[list[Work], int]:
-    """Return the rows of serialized registers, numbered after a number, and their count."""
+def _prepare(messages: list[bytes], number: int) -> tuple[list[Work], int]:
+    """Return the work of serialized registers, numbered after a number, and their row count."""
     work = []
-    count = 0
     for message in messages:
         register = pb.IngestRegistersRequest.FromString(message).register
         number += 1
-        payments, names, ledgers = [], [], []
-        for row in sorted(register.rows, key=lambda row: row.iin):
-            iin, period = int(row.iin), parse_month(row.period)
-            name = PersonName(row.surname, row.given_name, row.patronymic, None)
-            payments.append((iin, number, row.line_no, 0, 0, period, row.amount_tiyn, 122, name.id))
-            names.append((iin, name.id, *name))
-            ledgers.append((iin, 1 << period - FIRST_MONTH - 60))
-        payer = Payer(register.payer.bin, register.payer.name).id
-        size = len(payments)
-        reference = register.reference + "-raw"
-        head = (number, 1, reference, 740_000, payer, "122", size, 1, size, 0, 0, 0, b"\0")
-        tables: dict[str, list[tuple[Any, ...]]] = {
-            "register": [head],
-            "payment": payments,
-            "person_name": names,
-            "ledger": ledgers,
-        }
-        work.append(Work(number, tables))
-        count += size
-    return work, count
+        rows = {table.name: table.rows(register, number) for table in REGISTER_TABLES}
+        work.append(Work(number, rows))
+    return work, sum(len(one.rows["payment"]) for one in work)
 
 
-# --- SQLite: executemany, one transaction per register -------------------------------------------
+def _chunks(people: Sequence[str], size: int) -> Iterator[list[Row]]:
+    rows = staged_rows(people)
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+# --- SQLite: executemany, one transaction per register or chunk ----------------------------------
 
 
 def _open(store: Path) -> sqlite3.Connection:
@@ -102,54 +61,68 @@ def _insert(table: str, columns: tuple[str, ...], conflict: str) -> str:
     return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}){conflict}"
 
 
-async def sqlite_ingest(store: str, messages: list[bytes]) -> float:
-    """Return rows/s; parsing is not counted."""
+async def _sqlite_ingest(store: str, messages: list[bytes]) -> float:
     connection = _open(Path(store))
     newest = connection.execute("SELECT MAX(id) FROM batch").fetchone()[0]
     revision = connection.execute("SELECT MAX(number) FROM revision").fetchone()[0]
-    work, count = prepare(messages, newest)
+    work, count = _prepare(messages, newest)
     started = time.perf_counter()
     for one in work:
         revision += 1
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("INSERT INTO revision VALUES (?, ?, 'CONTROL')", (revision, revision))
         connection.execute("INSERT INTO batch VALUES (?, ?, 'CONTROL')", (one.number, revision))
-        for table, (columns, conflict) in TABLES.items():
-            connection.executemany(_insert(table, columns, conflict), one.rows[table])
+        for table in REGISTER_TABLES:
+            statement = _insert(table.name, table.columns, table.conflict)
+            connection.executemany(statement, one.rows[table.name])
         connection.execute("COMMIT")
     elapsed = time.perf_counter() - started
     connection.close()
     return count / elapsed
 
 
-async def sqlite_stage(store: str, people: list[str]) -> float:
-    """Return records/s of staging a snapshot without comparing it."""
+async def _sqlite_stage(store: str, people: list[str], chunk_size: int) -> float:
     connection = _open(Path(store))
-    rows = [(CONTROL_RUN, int(iin), 5, 7, 737_000) for iin in people]
+    chunks = list(_chunks(people, chunk_size))
+    statement = _insert(STAGED_TABLE, STAGED_COLUMNS, STAGED_CONFLICT)
     started = time.perf_counter()
-    connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(_insert("staged_record", STAGED_COLUMNS, ""), rows)
-    connection.execute("COMMIT")
+    for chunk in chunks:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(statement, chunk)
+        connection.execute("COMMIT")
     elapsed = time.perf_counter() - started
-    connection.execute("DELETE FROM staged_record WHERE run_id = ?", (CONTROL_RUN,))
+    connection.execute(f"DELETE FROM {STAGED_TABLE} WHERE run_id = ?", (CONTROL_RUN,))
     connection.close()
     return len(people) / elapsed
 
 
-# --- PostgreSQL: COPY into staging, INSERT ... ON CONFLICT, one transaction per register ---------
+# --- PostgreSQL: COPY into a temporary table, INSERT ... ON CONFLICT; the same transactions ------
 
 
-async def postgresql_ingest(store: str, messages: list[bytes]) -> float:
-    """Return rows/s; parsing is not counted."""
+async def _make_temporary(connection: Any, table: str, columns: tuple[str, ...]) -> None:
+    await connection.execute(
+        f"CREATE TEMP TABLE raw_{table} ON COMMIT DELETE ROWS AS"
+        f" SELECT {', '.join(columns)} FROM {table} WITH NO DATA"
+    )
+
+
+async def _copy(
+    connection: Any, table: str, columns: tuple[str, ...], conflict: str, rows: list[Row]
+) -> None:
+    await connection.copy_records_to_table(f"raw_{table}", columns=columns, records=rows)
+    names = ", ".join(columns)
+    await connection.execute(
+        f"INSERT INTO {table} ({names}) SELECT {names} FROM raw_{table}{conflict}"
+    )
+
+
+async def _postgresql_ingest(store: str, messages: list[bytes]) -> float:
     connection = await asyncpg.connect(store)
     newest = await connection.fetchval("SELECT MAX(id) FROM batch")
     revision = await connection.fetchval("SELECT MAX(number) FROM revision")
-    work, count = prepare(messages, newest)
-    for table, (columns, _) in TABLES.items():
-        await connection.execute(
-            f"CREATE TEMP TABLE raw_{table} ON COMMIT DELETE ROWS AS"
-            f" SELECT {', '.join(columns)} FROM {table} WITH NO DATA"
-        )
+    work, count = _prepare(messages, newest)
+    for table in REGISTER_TABLES:
+        await _make_temporary(connection, table.name, table.columns)
     started = time.perf_counter()
     for one in work:
         revision += 1
@@ -158,30 +131,28 @@ async def postgresql_ingest(store: str, messages: list[bytes]) -> float:
             await connection.execute(
                 "INSERT INTO batch VALUES ($1, $2, 'CONTROL')", one.number, revision
             )
-            for table, (columns, conflict) in TABLES.items():
-                await connection.copy_records_to_table(
-                    f"raw_{table}", columns=columns, records=one.rows[table]
-                )
-                names = ", ".join(columns)
-                await connection.execute(
-                    f"INSERT INTO {table} ({names}) SELECT {names} FROM raw_{table}{conflict}"
-                )
+            for name, columns, conflict, _ in REGISTER_TABLES:
+                await _copy(connection, name, columns, conflict, one.rows[name])
     elapsed = time.perf_counter() - started
     await connection.close()
     return count / elapsed
 
 
-async def postgresql_stage(store: str, people: list[str]) -> float:
-    """Return records/s of staging a snapshot without comparing it."""
+async def _postgresql_stage(store: str, people: list[str], chunk_size: int) -> float:
     connection = await asyncpg.connect(store)
-    rows = [(CONTROL_RUN, int(iin), 5, 7, 737_000) for iin in people]
+    chunks = list(_chunks(people, chunk_size))
+    await _make_temporary(connection, STAGED_TABLE, STAGED_COLUMNS)
     started = time.perf_counter()
-    await connection.copy_records_to_table("staged_record", columns=STAGED_COLUMNS, records=rows)
+    for chunk in chunks:
+        async with connection.transaction():
+            await _copy(connection, STAGED_TABLE, STAGED_COLUMNS, STAGED_CONFLICT, chunk)
     elapsed = time.perf_counter() - started
-    await connection.execute("DELETE FROM staged_record WHERE run_id = $1", CONTROL_RUN)
+    await connection.execute(f"DELETE FROM {STAGED_TABLE} WHERE run_id = $1", CONTROL_RUN)
     await connection.close()
     return len(people) / elapsed
 
 
-INGEST = {"sqlite": sqlite_ingest, "postgresql": postgresql_ingest}
-STAGE = {"sqlite": sqlite_stage, "postgresql": postgresql_stage}
+INGEST = {"sqlite": _sqlite_ingest, "postgresql": _postgresql_ingest}
+"""Write serialized registers; return rows a second."""
+STAGE = {"sqlite": _sqlite_stage, "postgresql": _postgresql_stage}
+"""Stage a snapshot of people in chunks, without comparing it; return records a second."""

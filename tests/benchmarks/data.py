@@ -1,11 +1,14 @@
 """People, registers and snapshots for the benchmarks, as wire messages made beforehand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from osms.v1 import category_service_pb2, core_pb2, payment_service_pb2
 from osms.values import check_digit
 
 FIRST_STEM = 850_101_300_00
+CHUNK_RECORDS = 5_000
+"""How many records of a snapshot share a message."""
 PERIODS = [f"2026-{month:02d}" for month in range(1, 12)]
 
 
@@ -68,24 +71,25 @@ def ingest_messages(
     return messages
 
 
-def snapshot_messages(people: list[str], as_of: str) -> Iterator[bytes]:
-    """Yield the serialized messages of a snapshot in which each of these people is a pensioner."""
+def snapshot_messages(people: Iterable[str], count: int, as_of: str) -> Iterator[bytes]:
+    """Yield the serialized messages of a snapshot of so many people, pensioners all of them."""
     pb = category_service_pb2
     header = pb.SyncHeader(
         sender="state_corporation",
         kind=pb.SYNC_KIND_SNAPSHOT,
         as_of=as_of,
         scope=[pb.SyncScope(source="labour", category="pension")],
-        declared_records=len(people),
+        declared_records=count,
     )
     yield pb.SyncCategoriesRequest(header=header).SerializeToString()
-    for start in range(0, len(people), 5_000):
+    position = iter(people)
+    while some := list(islice(position, CHUNK_RECORDS)):
         chunk = pb.SyncChunk(
             records=[
                 pb.CategoryRecord(
                     iin=iin, source="labour", category="pension", assigned_on="2020-05-01"
                 )
-                for iin in people[start : start + 5_000]
+                for iin in some
             ]
         )
         yield pb.SyncCategoriesRequest(chunk=chunk).SerializeToString()
