@@ -54,7 +54,7 @@ proto-check: proto ## Fail if generated code is stale, the contract unclean, or 
 	.venv/bin/buf lint
 	.venv/bin/buf breaking --against ".git#ref=$$(git rev-parse --verify -q HEAD~1 || git rev-parse HEAD)"
 
-bench: install ## Measure beside controls; writes bench.json (ONLY=lookup,ingest,snapshot ENGINES=sqlite)
+bench: install ## Measure beside controls; writes bench.json (ONLY=lookup,ingest,snapshot,rss ENGINES=sqlite)
 	OSMS_BENCH_ONLY="$(ONLY)" OSMS_BENCH_ENGINES="$(ENGINES)" $(PY) -m tests.benchmarks
 
 lock: ## Resolve the newest versions that the constraints allow (needs uv)

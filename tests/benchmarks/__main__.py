@@ -7,8 +7,8 @@ rates is measured in turns, and the medians of the turns are shown.
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,10 +17,11 @@ from tests.benchmarks.calls import ingest_all
 from tests.benchmarks.figures import Figure, keep, show
 from tests.benchmarks.ingestion import measure_ingestion
 from tests.benchmarks.lookups import measure_lookups
+from tests.benchmarks.memory import measure_memory
 from tests.benchmarks.processes import pinned, rss_mib
 from tests.benchmarks.snapshots import measure_snapshots
 from tests.benchmarks.subject import Subject, load_core, running_subject
-from tests.postgres import running_postgres
+from tests.postgres import Postgres, running_postgres
 
 PEOPLE = int(os.environ.get("OSMS_BENCH_PEOPLE", "20000"))
 ENGINES = ("sqlite", "postgresql")
@@ -30,7 +31,9 @@ RATES: dict[str, Measurement] = {
     "ingest": measure_ingestion,
     "snapshot": measure_snapshots,
 }
-"""What is measured on one store after the other, with the same people in it."""
+"""What is measured one after the other on a store with people in it."""
+MEMORY = "rss"
+"""What is measured on a fresh gateway and an empty store."""
 
 
 def _chosen(variable: str, known: tuple[str, ...]) -> list[str]:
@@ -59,20 +62,37 @@ async def _rates(subject: Subject, chosen: list[str]) -> list[Figure]:
     return figures
 
 
+@contextmanager
+def _subject(engine: str, postgres: Postgres | None) -> Iterator[Subject]:
+    """Serve a fresh store, and ask from another core."""
+    with (
+        TemporaryDirectory() as folder,
+        running_subject(engine, Path(folder), postgres) as subject,
+        pinned(load_core()),
+    ):
+        yield subject
+
+
 def main() -> None:
     """Run the chosen measurements, on each chosen engine in turn."""
     engines = _chosen("OSMS_BENCH_ENGINES", ENGINES)
-    chosen = _chosen("OSMS_BENCH_ONLY", tuple(RATES))
+    chosen = _chosen("OSMS_BENCH_ONLY", (*RATES, MEMORY))
     figures: list[Figure] = []
     with ExitStack() as stack:
         postgres = None
         if "postgresql" in engines:
             postgres = stack.enter_context(running_postgres(fsync=True))
         for engine in engines:
-            folder = Path(stack.enter_context(TemporaryDirectory()))
-            with running_subject(engine, folder, postgres) as subject, pinned(load_core()):
-                figures += asyncio.run(_rates(subject, chosen))
-    show(figures, f"{PEOPLE:,} people; gateway on one core, load on the other")
+            rates = [name for name in chosen if name != MEMORY]
+            if rates:
+                with _subject(engine, postgres) as subject:
+                    figures += asyncio.run(_rates(subject, rates))
+            if MEMORY in chosen:
+                print(f"{engine}: {MEMORY}", file=sys.stderr)
+                with _subject(engine, postgres) as subject:
+                    figures += asyncio.run(measure_memory(subject))
+    title = "gateway on one core, load on the other, PostgreSQL on both"
+    show(figures, f"{title}; rates over {PEOPLE:,} people")
     keep(figures)
 
 

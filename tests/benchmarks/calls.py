@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 import grpc
 
@@ -33,7 +33,7 @@ async def ask(
     return len(times_s) / (time.perf_counter() - started), times_s
 
 
-async def ingest(channel: grpc.aio.Channel, messages: Iterable[bytes]) -> AsyncIterator[int]:
+async def ingest(channel: grpc.aio.Channel, messages: Iterable[bytes]) -> AsyncGenerator[int, None]:
     """Send registers on one stream; yield how many rows each has once it is committed."""
     call: grpc.aio.StreamStreamMultiCallable[bytes, payment_service_pb2.IngestRegistersResponse] = (
         channel.stream_stream(
