@@ -4,8 +4,9 @@ PROTOS := $(wildcard proto/osms/v1/*.proto)
 PEOPLE ?= 20000
 SEED ?= 1
 KILLS ?= 100
+SCALE ?= 0.1
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-node crash lint types proto proto-check bench long lock clean
+.PHONY: help install demo run test test-node crash lint types proto proto-check bench month long lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,8 +55,11 @@ proto-check: proto ## Fail if generated code is stale, the contract unclean, or 
 	.venv/bin/buf lint
 	.venv/bin/buf breaking --against ".git#ref=$$(git rev-parse --verify -q HEAD~1 || git rev-parse HEAD)"
 
-bench: install ## Measure beside controls; writes bench.json (ONLY=lookup,ingest,snapshot,rss ENGINES=sqlite)
+bench: install ## Measure beside controls; writes bench.json (a part: ONLY=ingest,rss ENGINES=sqlite)
 	OSMS_BENCH_ONLY="$(ONLY)" OSMS_BENCH_ENGINES="$(ENGINES)" $(PY) -m tests.benchmarks
+
+month: install ## Run a national month on PostgreSQL at SCALE (1: 9,000,000 payments), and extrapolate
+	$(PY) -m tests.benchmarks.month $(SCALE)
 
 lock: ## Resolve the newest versions that the constraints allow (needs uv)
 	uv pip compile --universal --python-version 3.11 --all-extras --group dev --generate-hashes \

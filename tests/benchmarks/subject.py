@@ -14,7 +14,12 @@ from tests.benchmarks.processes import check_cores, pinned
 from tests.postgres import Postgres
 
 NOW = "2026-12-31T12:00:00+05:00"
-OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Each channel has a connection of its own, as each sender has.
+    ("grpc.use_local_subchannel_pool", 1),
+]
 
 
 @dataclass(frozen=True, slots=True)
