@@ -31,6 +31,7 @@ async def measure_memory(subject: Subject) -> list[Figure]:
     """Return the gateway's memory over one stream of registers, and bytes per payment."""
     empty = await measure_sizes(subject)
     samples_mib: list[float] = []
+    tenths_mib: dict[str, float] = {}
     settled_mib = 0.0
     committed = 0
     sampling = asyncio.create_task(_sample(subject.process, samples_mib))
@@ -41,6 +42,8 @@ async def measure_memory(subject: Subject) -> list[Figure]:
             if before < SETTLED_ROWS <= committed:
                 settled_mib = rss_mib(subject.process)
                 samples_mib.clear()
+            if committed * 10 // ROWS > before * 10 // ROWS:
+                tenths_mib[f"mib_after_{committed}_rows"] = round(rss_mib(subject.process), 1)
     rate = committed / (time.perf_counter() - started)
     sampling.cancel()
     end_mib = rss_mib(subject.process)
@@ -55,7 +58,7 @@ async def measure_memory(subject: Subject) -> list[Figure]:
         round(end_mib / settled_mib, 3),
         f"{committed:,} rows at {rate:,.0f}/s; control: after {SETTLED_ROWS:,};"
         f" max {max_mib:.0f} MiB, growth {growth:+.1%} (aim: {GROWTH_AIM:.0%})",
-        {"rows": committed, "max_mib": round(max_mib, 1), "growth_share": round(growth, 4)},
+        {"max_mib": round(max_mib, 1), "growth_share": round(growth, 4), **tenths_mib},
     )
     return [figure, *_bytes(subject.engine, empty, await measure_sizes(subject))]
 
