@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import parse_month
-from osms_storage.ledgers import FIRST_MONTH
+from osms_storage.ledgers import FIRST_MONTH, MONTHS_PER_COLUMN
 from osms_storage.records import Payer, PersonName
 
 Row = tuple[Any, ...]
@@ -30,7 +30,17 @@ def _registers(register: pb.Register, number: int) -> list[Row]:
 
 def _payments(register: pb.Register, number: int) -> list[Row]:
     return [
-        (int(r.iin), number, r.line_no, parse_month(r.period), r.amount_tiyn, 122, _name(r).id)
+        (
+            int(r.iin),
+            number,
+            r.line_no,
+            0,
+            0,
+            parse_month(r.period),
+            r.amount_tiyn,
+            122,
+            _name(r).id,
+        )
         for r in _by_iin(register)
     ]
 
@@ -40,11 +50,10 @@ def _names(register: pb.Register, _: int) -> list[Row]:
 
 
 def _ledgers(register: pb.Register, _: int) -> list[Row]:
-    bits = {row.period: 1 << parse_month(row.period) - FIRST_MONTH for row in register.rows}
-    return [
-        (int(row.iin), bits[row.period].to_bytes(16, "little"), b"", b"")
-        for row in _by_iin(register)
-    ]
+    # All periods of the benchmarks are of 2026: in the second column of paid months.
+    shift = FIRST_MONTH + MONTHS_PER_COLUMN
+    bits = {row.period: 1 << parse_month(row.period) - shift for row in register.rows}
+    return [(int(row.iin), bits[row.period]) for row in _by_iin(register)]
 
 
 REGISTER_TABLES = (
@@ -60,7 +69,10 @@ REGISTER_TABLES = (
     ),
     RawTable(
         "payment",
-        ("iin", "register_id", "line_no", "period", "amount", "purpose", "name_id"),
+        (
+            *("iin", "register_id", "line_no", "correction_id", "document_no"),
+            *("period", "amount", "purpose", "name_id"),
+        ),
         "",
         _payments,
     ),
@@ -72,8 +84,8 @@ REGISTER_TABLES = (
     ),
     RawTable(
         "ledger",
-        ("iin", "paid", "advance", "spans"),
-        " ON CONFLICT (iin) DO UPDATE SET paid = excluded.paid",
+        ("iin", "paid_2022"),
+        " ON CONFLICT (iin) DO UPDATE SET paid_2022 = ledger.paid_2022 | excluded.paid_2022",
         _ledgers,
     ),
 )
@@ -82,12 +94,12 @@ REGISTER_TABLES = (
 STAGED_TABLE = "staged_record"
 STAGED_COLUMNS = (
     *("run_id", "iin", "source_id", "category_id", "assigned_on"),
-    *("removed_on", "removal_source_id", "removal_reason"),
+    *("removed_on", "removal_source_id", "removal_reason_id"),
 )
 STAGED_CONFLICT = (
     " ON CONFLICT (run_id, iin, source_id, category_id, assigned_on) DO UPDATE SET"
     " removed_on = excluded.removed_on, removal_source_id = excluded.removal_source_id,"
-    " removal_reason = excluded.removal_reason"
+    " removal_reason_id = excluded.removal_reason_id"
 )
 CONTROL_RUN = 999_999
 """A run that no sync of a benchmark comes near."""

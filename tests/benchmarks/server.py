@@ -93,4 +93,5 @@ async def _serve(store: str, clock: Path) -> None:
 
 
 if __name__ == "__main__":
+    collect_rarely()
     asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))
