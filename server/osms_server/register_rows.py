@@ -22,7 +22,14 @@ from osms.values import (
 from osms_server.fields import clean, clean_all
 from osms_server.law import Law
 from osms_storage.ledgers import FIRST_MONTH, LAST_MONTH
-from osms_storage.records import Payer, PaymentLine, PersonName, RawLine, Suspension
+from osms_storage.records import (
+    NameRow,
+    Payer,
+    PaymentLine,
+    RawLine,
+    Suspension,
+    name_row,
+)
 
 PERIODS_AHEAD_MAX = 24
 """A period may lie this many months after the month of receipt."""
@@ -88,9 +95,12 @@ def canonical_payer(payer: Payer | None) -> str:
 
 
 class RowReader:
-    """Reads the rows of one register, and remembers what looks strange."""
+    """Reads the rows of one register into payments, suspended lines, and what looks strange."""
 
     def __init__(self, purpose_code: str, received_on: date, law: Law) -> None:
+        self.accepted: list[PaymentLine] = []
+        self.names: list[NameRow] = []
+        self.suspended: list[Suspension] = []
         self.warnings: list[pb.LineNotice] = []
         self._purpose_code = purpose_code
         self._received_on = received_on
@@ -101,10 +111,8 @@ class RowReader:
         self._purposes: dict[str, int | None] = {}
         self._birth_dates: dict[str, date | None] = {}
 
-    def read(self, columns: Columns) -> tuple[list[PaymentLine], list[Suspension]]:
-        """Return the rows that are payments, and those that cannot be."""
-        accepted: list[PaymentLine] = []
-        suspended: list[Suspension] = []
+    def read(self, columns: Columns) -> None:
+        """Add rows to the payments, or to the lines that cannot be any."""
         read = zip(
             parse_iins(columns.iins),
             _meanings(columns.periods, self._periods, self._period),
@@ -116,7 +124,7 @@ class RowReader:
         for (iin, period, purpose, born), row in zip(read, rows, strict=True):
             line_no, document, digits, surname, given, patronymic, birth, _, amount, _, payer = row
             if iin is None or period is None or purpose is None or amount <= 0:
-                suspended.append(self._suspended(RawLine._make(row)))
+                self.suspended.append(self._suspended(RawLine._make(row)))
                 continue
             if digits[6] > "6":
                 self._warn(line_no, pb.LINE_ISSUE_IIN_SEVENTH_DIGIT, "iin")
@@ -126,13 +134,14 @@ class RowReader:
                 self._warn(line_no, pb.LINE_ISSUE_PAYER_BIN, "payer.bin")
             if patronymic == "-":
                 patronymic = ""
-            name = None
+            name_id = 0
             if surname or given or patronymic or born:
-                name = PersonName(surname, given, patronymic, born)
-            accepted.append(
-                PaymentLine(line_no, iin, name, period, amount, purpose, payer, document or None)
+                name = name_row(iin, surname, given, patronymic, born)
+                name_id = name.name_id
+                self.names.append(name)
+            self.accepted.append(
+                PaymentLine(iin, line_no, period, amount, purpose, name_id, document, payer)
             )
-        return accepted, suspended
 
     def _suspended(self, raw: RawLine) -> Suspension:
         """Return why a row cannot be a payment: the first of its faults."""

@@ -21,7 +21,14 @@ from osms_server.register_rows import (
     valid_bin,
 )
 from osms_storage.ledgers import FIRST_MONTH
-from osms_storage.records import CheckedRegister, Payer, PaymentLine, RawLine, Suspension
+from osms_storage.records import (
+    CheckedRegister,
+    NameRow,
+    Payer,
+    PaymentLine,
+    RawLine,
+    Suspension,
+)
 
 PAYER_NAME_MAX = 500
 AMOUNT_MAX_TIYN = 10**12
@@ -79,15 +86,13 @@ async def check_register(
     received_on = parse_date(header.received_on)
     purpose_code = clean(header.purpose_code)
     reader = RowReader(purpose_code, received_on, law)
-    accepted: list[PaymentLine] = []
-    suspended: list[Suspension] = []
     digest = sha256(_canonical_header(header).encode())
     for columns in parts:
         digest.update(columns.canonical().encode())
-        some_accepted, some_suspended = reader.read(columns)
-        accepted += some_accepted
-        suspended += some_suspended
+        reader.read(columns)
         await asyncio.sleep(0)
+    # Here, not where it is written: the store's lock is held there.
+    accepted = sorted(reader.accepted)
     return Checked(
         CheckedRegister(
             source_id=law.data.sources[header.source].id,
@@ -100,7 +105,8 @@ async def check_register(
             amount_tiyn=header.declared.amount_tiyn,
             content=digest.digest(),
             accepted=tuple(accepted),
-            suspended=tuple(suspended),
+            names=tuple(reader.names),
+            suspended=tuple(reader.suspended),
         ),
         (*_header_warnings(header), *reader.warnings),
     )
@@ -208,10 +214,13 @@ def _canonical_header(header: pb.Register) -> str:
 
 def read_correction(
     row: pb.PaymentRow, purpose_code: str, received_on: date, law: Law
-) -> PaymentLine | Suspension:
-    """Return a corrected row as a payment, or why it still cannot be one."""
-    accepted, suspended = RowReader(purpose_code, received_on, law).read(columns_of([row]))
-    return accepted[0] if accepted else suspended[0]
+) -> tuple[PaymentLine, NameRow | None] | Suspension:
+    """Return a corrected row as a payment with its name, or why it still cannot be one."""
+    reader = RowReader(purpose_code, received_on, law)
+    reader.read(columns_of([row]))
+    if reader.suspended:
+        return reader.suspended[0]
+    return reader.accepted[0], (reader.names[0] if reader.names else None)
 
 
 def correction_content(row: pb.PaymentRow) -> bytes:

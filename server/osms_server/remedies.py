@@ -12,10 +12,10 @@ from osms_server.registers import AMOUNT_MAX_TIYN, correction_content, read_corr
 from osms_storage.payments import reverse_payments
 from osms_storage.records import (
     LineKey,
-    PaymentLine,
     Resolution,
     ResolutionOutcome,
     ReversalLine,
+    Suspension,
 )
 from osms_storage.store import Unit
 from osms_storage.suspense import find_suspense, resolve_suspense
@@ -39,21 +39,21 @@ async def resolve(
     resolutions: dict[int, Resolution] = {}
     for position, (key, item) in enumerate(zip(keys, items, strict=True)):
         if item.WhichOneof("action") == "refund" or key not in entries:
-            resolutions[position] = Resolution(key, None, b"")
+            resolutions[position] = Resolution(key, None, None, b"")
             continue
         entry = entries[key]
         row = pb.PaymentRow()
         row.CopyFrom(item.correction)
         row.line_no = key.line_no
-        line = read_correction(row, entry.purpose_code, entry.received_on, law)
-        if isinstance(line, PaymentLine):
-            resolutions[position] = Resolution(key, line, correction_content(row))
-        else:
+        read = read_correction(row, entry.purpose_code, entry.received_on, law)
+        if isinstance(read, Suspension):
             results[position] = pb.ResolutionResult(
                 outcome=pb.RESOLUTION_OUTCOME_STILL_INVALID,
-                issue=line.issue,  # type: ignore[arg-type] # a number of the contract
-                field=line.field,
+                issue=read.issue,  # type: ignore[arg-type] # a number of the contract
+                field=read.field,
             )
+        else:
+            resolutions[position] = Resolution(key, *read, correction_content(row))
     outcomes = await resolve_suspense(
         unit, entries, list(resolutions.values()), operator_reason, law.policy
     )

@@ -1,5 +1,6 @@
 """In what a register differs from the committed one of the same key."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.keys import among
-from osms_storage.records import CheckedRegister, PaymentLine, PersonName, RawLine, Suspension
+from osms_storage.records import CheckedRegister, NameRow, PaymentLine, RawLine, Suspension
 from osms_storage.schema import payment, person_name, register_document, suspense
 
 
@@ -58,12 +59,13 @@ async def differing_line(
     stored = {row.line_no: row for row in rows}
     raws = await connection.execute(select(suspense).where(suspense.c.register_id == register_id))
     stored_raws = {row.line_no: row for row in raws}
+    names = {(name.iin, name.name_id): name for name in checked.names}
     differences = [
         *(
             # A line that was suspended then and is right now differs in what was wrong.
             Difference(line.line_no, stored_raws[line.line_no].field, None, None)
             if line.line_no in stored_raws and line.line_no not in stored
-            else _line_difference(line, stored.get(line.line_no))
+            else _line_difference(line, names, stored.get(line.line_no))
             for line in checked.accepted
         ),
         *(_raw_difference(item, stored_raws.get(item.raw.line_no)) for item in checked.suspended),
@@ -72,17 +74,18 @@ async def differing_line(
     return min(found, key=lambda difference: difference.line_no, default=None)
 
 
-def _line_difference(line: PaymentLine, row: Any) -> Difference | None:
+def _line_difference(
+    line: PaymentLine, names: Mapping[tuple[int, int], NameRow], row: Any
+) -> Difference | None:
     if row is None or row.iin != line.iin:
         return Difference(line.line_no, "iin", None, None)
-    name = line.name or PersonName("", "", "", None)
-    birth_date = name.birth_date.toordinal() if name.birth_date else None
+    name = names.get((line.iin, line.name_id), NameRow(line.iin, 0, "", "", "", None))
     for field, before, now in (
-        ("document", row.document or "", line.document or ""),
+        ("document", row.document or "", line.document),
         ("surname", row.surname or "", name.surname),
         ("given_name", row.given_name or "", name.given_name),
         ("patronymic", row.patronymic or "", name.patronymic),
-        ("birth_date", row.birth_date, birth_date),
+        ("birth_date", row.birth_date, name.birth_date),
         ("period", row.period, line.period),
         ("amount_tiyn", row.amount, line.amount_tiyn),
         ("purpose_code", row.purpose, line.purpose),

@@ -19,7 +19,7 @@ from osms_storage.ledgers import (
     encode_advance,
     reproject_payments,
 )
-from osms_storage.records import Payer, PaymentLine
+from osms_storage.records import NameRow, Payer, PaymentLine
 from osms_storage.schema import ledger, payer, payment, person_name, register_document
 
 LINES_AT_A_TIME = 5_000
@@ -36,7 +36,6 @@ _PAYMENT_COLUMNS = (
     "purpose",
     "name_id",
 )
-_NAME_COLUMNS = ("iin", "name_id", "surname", "given_name", "patronymic", "birth_date")
 _DOCUMENT_COLUMNS = ("register_id", "document_no", "document", "payer_id")
 
 
@@ -46,6 +45,7 @@ class Accepted(NamedTuple):
     register_id: int
     received_on: date
     lines: Sequence[PaymentLine]
+    names: Sequence[NameRow]
     correction_id: int = 0
     """The correction that makes them payments; 0: their register does."""
 
@@ -58,6 +58,10 @@ async def write_payments(
     for some in _in_parts(accepted):
         await _write_rows(connection, some, numbers)
         await _add_to_ledgers(connection, some, policy)
+    names = [name for part in accepted for name in part.names]
+    for start in range(0, len(names), LINES_AT_A_TIME):
+        part = names[start : start + LINES_AT_A_TIME]
+        await bulk_insert(connection, person_name, NameRow._fields, part, update=())
 
 
 def _in_parts(accepted: Iterable[Accepted]) -> Iterator[list[Accepted]]:
@@ -85,19 +89,13 @@ async def write_payers(connection: AsyncConnection, payers: Iterable[Payer]) -> 
 async def _write_rows(
     connection: AsyncConnection, accepted: Sequence[Accepted], numbers: Mapping["_Document", int]
 ) -> None:
-    payments: list[tuple[int, ...]] = []
-    names: list[tuple[object, ...]] = []
-    for register_id, _, lines, correction_id in accepted:
-        for line_no, iin, name, period, amount, purpose, named_payer, document in lines:
-            name_id = document_no = 0
-            if name is not None:
-                name_id = name.id
-                surname, given_name, patronymic, born = name
-                birth_date = None if born is None else born.toordinal()
-                names.append((iin, name_id, surname, given_name, patronymic, birth_date))
-            if document is not None or named_payer is not None:
-                document_no = numbers[register_id, document or "", named_payer]
-            payments.append(
+    rows = []
+    for register_id, _, lines, _, correction_id in accepted:
+        for iin, line_no, period, amount, purpose, name_id, document, named_payer in lines:
+            document_no = 0
+            if document or named_payer is not None:
+                document_no = numbers[register_id, document, named_payer]
+            rows.append(
                 (
                     iin,
                     register_id,
@@ -110,9 +108,7 @@ async def _write_rows(
                     name_id,
                 )
             )
-    payments.sort()  # by IIN: neighbouring keys share pages
-    await bulk_insert(connection, payment, _PAYMENT_COLUMNS, payments)
-    await bulk_insert(connection, person_name, _NAME_COLUMNS, names, update=())
+    await bulk_insert(connection, payment, _PAYMENT_COLUMNS, rows)
 
 
 # --- documents -----------------------------------------------------------------------------------
@@ -126,10 +122,10 @@ async def _write_documents(
 ) -> dict[_Document, int]:
     """Return the number of every document that a row names; new ones are written."""
     named = {
-        (part.register_id, line.document or "", line.payer): part.correction_id
+        (part.register_id, line.document, line.payer): part.correction_id
         for part in accepted
         for line in part.lines
-        if line.document is not None or line.payer is not None
+        if line.document or line.payer is not None
     }
     if not named:
         return {}
@@ -179,9 +175,9 @@ async def _add_to_ledgers(
     below_minimum: set[int] = set()
     minimum_tiyn: dict[int, int] = {}
     covering = policy.covering
-    for _, received_on, lines, _ in accepted:
+    for _, received_on, lines, _, _ in accepted:
         received = month_of(received_on)
-        for _, iin, _, period, amount_tiyn, purpose, _, _ in lines:
+        for iin, _, period, amount_tiyn, purpose, _, _, _ in lines:
             bits = paid.get(iin, 0)
             if purpose in covering:
                 if period not in minimum_tiyn:

@@ -39,24 +39,43 @@ class PersonName(NamedTuple):
     patronymic: str
     birth_date: date | None
 
-    @property
-    def id(self) -> int:
-        """The key it is stored under, within its person."""
-        return hash_id(*self)
+
+class NameRow(NamedTuple):
+    """A name of a person as it is stored: once, whatever number of payments say it."""
+
+    iin: int
+    name_id: int
+    """A hash of the rest."""
+    surname: str
+    given_name: str
+    patronymic: str
+    birth_date: int | None
+    """Ordinal day."""
+
+
+def name_row(
+    iin: int, surname: str, given_name: str, patronymic: str, birth_date: date | None
+) -> NameRow:
+    """Return a name with its key."""
+    name_id = hash_id(surname, given_name, patronymic, birth_date)
+    day = None if birth_date is None else birth_date.toordinal()
+    return NameRow(iin, name_id, surname, given_name, patronymic, day)
 
 
 class PaymentLine(NamedTuple):
     """A checked row of a register."""
 
-    line_no: int
     iin: int
-    name: PersonName | None
+    line_no: int
     period: int
     amount_tiyn: int
     purpose: int
+    name_id: int
+    """0: the row says nothing of the person's name."""
+    document: str
+    """Empty: the register's."""
     payer: Payer | None
     """None: the register's."""
-    document: str | None
 
 
 class RawLine(NamedTuple):
@@ -106,6 +125,9 @@ class CheckedRegister:
     content: bytes
     """SHA-256 of the canonical form: header and rows by line number."""
     accepted: tuple[PaymentLine, ...]
+    """By IIN."""
+    names: tuple[NameRow, ...]
+    """What the accepted rows name."""
     suspended: tuple[Suspension, ...]
 
 
@@ -187,6 +209,8 @@ class Resolution:
     key: LineKey
     correction: PaymentLine | None
     """None: refund it."""
+    name: NameRow | None
+    """What the correction names; None: it says nothing of the person's name."""
     content: bytes
     """SHA-256 of the correction's canonical form; empty for a refund."""
 

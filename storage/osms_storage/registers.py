@@ -129,7 +129,7 @@ async def commit_registers(
         register_id = await unit.open_batch("REGISTER")
         heads.append((register_id, *_head(checked)))
         suspended += [_suspended(register_id, line) for line in checked.suspended]
-        accepted.append(Accepted(register_id, checked.received_on, checked.accepted))
+        accepted.append(Accepted(register_id, checked.received_on, checked.accepted, checked.names))
     await write_payers(connection, {item.payer for item in registers if item.payer})
     await bulk_insert(connection, register, _REGISTER_COLUMNS, heads)
     await bulk_insert(connection, suspense, _SUSPENSE_COLUMNS, suspended)

@@ -16,7 +16,6 @@ from osms_storage.postings import Accepted, write_payments
 from osms_storage.records import (
     LineKey,
     Payer,
-    PaymentLine,
     RawLine,
     Resolution,
     ResolutionOutcome,
@@ -186,14 +185,16 @@ async def resolve_suspense(
         for entry, item in resolved
     ]
     await bulk_insert(connection, suspense_resolution, _RESOLUTION_COLUMNS, rows)
-    corrected: dict[int, tuple[date, list[PaymentLine]]] = {}
-    for entry, item in resolved:
-        if item.correction is not None:
-            _, lines = corrected.setdefault(entry.register_id, (entry.received_on, []))
-            lines.append(item.correction)
     accepted = [
-        Accepted(register_id, received_on, lines, batch_id)
-        for register_id, (received_on, lines) in corrected.items()
+        Accepted(
+            entry.register_id,
+            entry.received_on,
+            [item.correction],
+            [item.name] if item.name else [],
+            batch_id,
+        )
+        for entry, item in resolved
+        if item.correction is not None
     ]
     await write_payments(connection, accepted, policy)
     return outcomes

@@ -13,7 +13,7 @@ from tests.benchmarks.processes import cpu_s, database_cpu_s
 from tests.benchmarks.subject import Subject
 
 TURNS = 5
-SIZES = ((8, 4_000), (400, 20_000), (5_000, 40_000))
+SIZES = ((8, 4_000), (400, 20_000), (5_000, 120_000))
 """Rows of a register, and of all registers of a turn."""
 STREAMS = (1, 8)
 

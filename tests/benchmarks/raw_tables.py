@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import parse_month
 from osms_storage.ledgers import FIRST_MONTH, MONTHS_PER_COLUMN
-from osms_storage.records import Payer, PersonName
+from osms_storage.records import NameRow, Payer, name_row
 
 Row = tuple[Any, ...]
 
@@ -39,14 +39,14 @@ def _payments(register: pb.Register, number: int) -> list[Row]:
             parse_month(r.period),
             r.amount_tiyn,
             122,
-            _name(r).id,
+            _name(r).name_id,
         )
         for r in _by_iin(register)
     ]
 
 
 def _names(register: pb.Register, _: int) -> list[Row]:
-    return [(int(row.iin), _name(row).id, *_name(row)) for row in _by_iin(register)]
+    return [_name(row) for row in _by_iin(register)]
 
 
 def _ledgers(register: pb.Register, _: int) -> list[Row]:
@@ -114,5 +114,5 @@ def _by_iin(register: pb.Register) -> list[pb.PaymentRow]:
     return sorted(register.rows, key=lambda row: row.iin)
 
 
-def _name(row: pb.PaymentRow) -> PersonName:
-    return PersonName(row.surname, row.given_name, row.patronymic, None)
+def _name(row: pb.PaymentRow) -> NameRow:
+    return name_row(int(row.iin), row.surname, row.given_name, row.patronymic, None)

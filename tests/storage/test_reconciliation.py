@@ -48,7 +48,7 @@ def suspended(line_no: int, amount_tiyn: int, purpose_code: str = "") -> Suspens
 async def resolve(store: Store, line_no: int, correction: PaymentLine | None) -> None:
     """Correct or refund a suspended line of P1."""
     key = LineKey(STATE_CORPORATION, "P1", line_no)
-    item = Resolution(key, correction, b"" if correction is None else bytes(32))
+    item = Resolution(key, correction, None, b"" if correction is None else bytes(32))
     async with store.writing("RESOLUTION") as unit:
         entries = await find_suspense(unit.connection, [key])
         await resolve_suspense(unit, entries, [item], "why", LAW.policy)

@@ -99,7 +99,7 @@ class Historian:
             return
         key, iin, amount = self.suspended[choice % len(self.suspended)]
         correction = None if refund else line(key.line_no, iin, period, amount)
-        resolution = Resolution(key, correction, b"" if refund else repr(correction).encode())
+        resolution = Resolution(key, correction, None, b"" if refund else repr(correction).encode())
         async with self.store.writing("RESOLUTION") as unit:
             entries = await find_suspense(unit.connection, [key])
             await resolve_suspense(unit, entries, [resolution], "why", LAW.policy)

@@ -96,13 +96,14 @@ def register_of(reference: str, received_on: date, lines: Sequence[PaymentLine])
         amount_tiyn=sum(line.amount_tiyn for line in lines),
         content=sha256(repr(lines).encode()).digest(),
         accepted=tuple(lines),
+        names=(),
         suspended=(),
     )
 
 
 def line(line_no: int, iin: int, period: int, amount_tiyn: int, purpose: int = 122) -> PaymentLine:
     """Return a row that says nothing of name, payer or document."""
-    return PaymentLine(line_no, iin, None, period, amount_tiyn, purpose, None, None)
+    return PaymentLine(iin, line_no, period, amount_tiyn, purpose, 0, "", None)
 
 
 async def record_register(store: Store, register: CheckedRegister) -> int:

@@ -1,5 +1,6 @@
 """PaymentService: registers in, every tiyn accounted for."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -69,6 +70,9 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self._store = store
         self._laws = laws
         self._settings = settings
+        # One register at a time is checked, so that lookups wait for no more than a part of one,
+        # and the first is written while the next is checked.
+        self._checking = asyncio.Lock()
         self._room = Room(GROUPS_AHEAD * settings.group_rows_max)
         self._writer = RegisterWriter(store, laws, group_rows_max=settings.group_rows_max)
 
@@ -133,7 +137,8 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
                 law = await self._laws.newest()
                 today = almaty_date(self._store.clock())
                 header, rows = received.header, received.rows
-                received.checked = await check_register(header, rows, law, today)
+                async with self._checking:
+                    received.checked = await check_register(header, rows, law, today)
                 received.rows = []
             yield received
 

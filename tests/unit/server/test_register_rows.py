@@ -74,10 +74,12 @@ def test_the_canonical_form_never_changes() -> None:
 
 def test_a_row_is_read_with_all_it_says() -> None:
     """The patronymic "-" is none; the row's own payer and document stay with it."""
-    accepted, suspended = RowReader("122", date(2026, 4, 20), LAW).read(columns_of([ROW]))
-    assert not suspended
-    (line,) = accepted
-    assert line.name == ("Сейткали", "Айгерим", "", date(1990, 1, 1))
+    reader = RowReader("122", date(2026, 4, 20), LAW)
+    reader.read(columns_of([ROW]))
+    assert not reader.suspended
+    (line,), (name,) = reader.accepted, reader.names
+    assert name == (line.iin, line.name_id, *name[2:])
+    assert name[2:] == ("Сейткали", "Айгерим", "", date(1990, 1, 1).toordinal())
     assert (line.document, line.payer) == ("D-1", Payer("160940025485", "Employer"))
 
 
@@ -97,7 +99,8 @@ def test_a_period_is_one_of_those_that_count(
 ) -> None:
     """From the first month of contributions to 24 after the receipt, while ledgers have room."""
     row = pb.PaymentRow(line_no=1, iin="900101390002", period=period, amount_tiyn=1)
-    _, suspended = RowReader("122", received_on, LAW).read(columns_of([row]))
-    assert [line.issue for line in suspended] == (
+    reader = RowReader("122", received_on, LAW)
+    reader.read(columns_of([row]))
+    assert [line.issue for line in reader.suspended] == (
         [] if accepted else [pb.LINE_ISSUE_PERIOD_OUT_OF_RANGE]
     )
