@@ -36,7 +36,8 @@ crash: install ## Kill gateway, loader and database KILLS times under load (CRAS
 	CRASH_KILLS=$(KILLS) $(PY) -m pytest tests/crash
 
 long: install ## Search longer for counterexamples
-	$(PY) -m pytest tests/unit/rules tests/storage --hypothesis-profile=long
+	$(PY) -m pytest --hypothesis-profile=long tests/unit/rules tests/storage \
+	  tests/integration/test_concurrency_model.py
 
 lint: install ## Check style and format
 	.venv/bin/ruff check .
