@@ -41,8 +41,8 @@ class RegisterWriter:
         self._waiting.append((checked, future))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
-        # A caller that goes away does not take back what others may wait for.
-        return await asyncio.shield(future)
+        # A caller that goes away does not take it back: it is written with the others.
+        return await future
 
     async def _work(self) -> None:
         while self._waiting:

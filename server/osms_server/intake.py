@@ -15,23 +15,21 @@ class Room:
     """Lets so much weight in at a time, from all who share it, and a single heavier item alone."""
 
     def __init__(self, weight_max: int) -> None:
-        self._free = asyncio.Condition()
         self._weight_max = weight_max
         self._weight = 0
+        self._freed = asyncio.Event()
 
     async def enter(self, weight: int) -> None:
         """Wait until there is room."""
-        async with self._free:
-            await self._free.wait_for(
-                lambda: not self._weight or self._weight + weight <= self._weight_max
-            )
-            self._weight += weight
+        while self._weight and self._weight + weight > self._weight_max:
+            self._freed.clear()
+            await self._freed.wait()
+        self._weight += weight
 
-    async def leave(self, weight: int) -> None:
+    def leave(self, weight: int) -> None:
         """Give the room to those who wait."""
-        async with self._free:
-            self._weight -= weight
-            self._free.notify_all()
+        self._weight -= weight
+        self._freed.set()
 
 
 async def in_order(
@@ -52,7 +50,7 @@ async def in_order(
         try:
             return await work(item)
         finally:
-            await room.leave(weight)
+            room.leave(weight)
 
     async def read_ahead() -> None:
         try:

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import Clock, from_microseconds, system_clock, to_microseconds
-from osms_storage.engines import engine_for
+from osms_storage.engines import bulk_insert, engine_for
 from osms_storage.errors import StoreUnavailableError
 from osms_storage.schema import batch, revision
 
@@ -52,35 +52,54 @@ class Unit:
         """The revision it became; 0 until it is committed, and if it changed nothing."""
         self.recorded_at = from_microseconds(0)
         """When it was recorded; meaningful once `revision` is set."""
-        self._batches: list[dict[str, object]] = []
-        self._last_batch = -1
+        self._batches: list[tuple[int, str]] = []
+        self._newest: _Newest | None = None
 
     async def open_batch(self, kind: str) -> int:
         """Return the id that the facts of one register, sync, correction or reversal point at."""
-        if self._last_batch < 0:
-            newest = await self.connection.scalar(select(func.max(batch.c.id)))
-            self._last_batch = newest or 0
-        self._last_batch += 1
-        self._batches.append({"id": self._last_batch, "kind": kind})
-        return self._last_batch
+        newest = await self._read_newest()
+        batch_id = newest.batch_id + len(self._batches) + 1
+        self._batches.append((batch_id, kind))
+        return batch_id
 
     async def next_revision(self) -> int:
         """Return the revision this unit will become."""
-        return (await newest_revision(self.connection))[0] + 1
+        return (await self._read_newest()).number + 1
+
+    async def _read_newest(self) -> "_Newest":
+        # Once: nobody else writes before this unit ends.
+        if self._newest is None:
+            row = (await self.connection.execute(_NEWEST)).one()
+            self._newest = _Newest(*(value or 0 for value in row))
+        return self._newest
 
     async def _record(self, cause: str, clock: Clock) -> None:
         if not self._batches:
             return
-        number, previous = await newest_revision(self.connection)
-        recorded_at = max(to_microseconds(clock()), to_microseconds(previous) + 1)
-        await self.connection.execute(
-            insert(revision), {"number": number + 1, "recorded_at": recorded_at, "cause": cause}
-        )
-        await self.connection.execute(
-            insert(batch), [{**row, "revision": number + 1} for row in self._batches]
-        )
-        self.revision = number + 1
+        newest = await self._read_newest()
+        self.revision = newest.number + 1
+        recorded_at = max(to_microseconds(clock()), newest.recorded_at + 1)
         self.recorded_at = from_microseconds(recorded_at)
+        rows = [(self.revision, recorded_at, cause)]
+        await bulk_insert(self.connection, revision, ("number", "recorded_at", "cause"), rows)
+        batches = [(batch_id, self.revision, kind) for batch_id, kind in self._batches]
+        await bulk_insert(self.connection, batch, ("id", "revision", "kind"), batches)
+
+
+class _Newest(NamedTuple):
+    """The newest revision and batch of a store; zeros if it is empty."""
+
+    number: int
+    recorded_at: int
+    batch_id: int
+
+
+# Revisions are recorded at ever later instants.
+_NEWEST = select(
+    select(func.max(revision.c.number)).scalar_subquery(),
+    select(func.max(revision.c.recorded_at)).scalar_subquery(),
+    select(func.max(batch.c.id)).scalar_subquery(),
+)
 
 
 class Store:
