@@ -1,20 +1,19 @@
-"""The server's commands: init, migrate, serve, verify, rebuild, reconcile."""
+"""The server's commands: init, migrate, serve and verify; rebuild and reconcile stand apart."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress as Bar
 
 from osms_seeds import reference
 from osms_server import rules
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.law import Law, Laws
+from osms_server.rebuild import rebuild
 from osms_server.reconcile import reconcile_command
 from osms_storage.enactment import apply_reference
 from osms_storage.migrations import check_schema, migrate
-from osms_storage.rebuilds import Progress, count_ledgers, newest_law, rebuild_ledgers
 from osms_storage.syncs import expect_delta
 from osms_storage.verification import verify_ledgers
 
@@ -24,7 +23,6 @@ ClockOption = Annotated[
 ]
 
 verify = typer.Typer(help="Prove that a store is whole.", no_args_is_help=True)
-rebuild = typer.Typer(help="Make anew what follows from the facts.", no_args_is_help=True)
 
 
 def init(
@@ -115,42 +113,6 @@ def verify_ledger(store: StoreOption = None) -> None:
     console.print(f"{people:,} ledgers compared with their facts, {wrong:,} differ.")
     if wrong:
         raise typer.Exit(1)
-
-
-@rebuild.command("ledger")
-def rebuild_ledger(
-    store: StoreOption = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say how many differ; from the first one on.")
-    ] = False,
-) -> None:
-    """Make every ledger anew from the facts, and replace those that differ.
-
-    The server may serve and take registers meanwhile. An interrupted rebuild is run again, and
-    goes on where it stopped.
-    """
-    settings = settings_of(store=store)
-
-    async def run() -> Progress:
-        async with open_store(settings) as opened:
-            await check_schema(opened)
-            number = await newest_law(opened)
-            law = await Laws(opened).refresh()
-            progress = Progress(number)
-            with Bar(console=console, disable=not console.is_terminal, transient=True) as bar:
-                task = bar.add_task("ledgers", total=await count_ledgers(opened))
-                async for progress in rebuild_ledgers(
-                    opened, law.data, law.policy, number, dry_run=dry_run
-                ):
-                    bar.update(task, completed=progress.people)
-        return progress
-
-    done = run_command(run())
-    verb = "would be" if dry_run else "were"
-    console.print(
-        f"{done.people:,} ledgers made anew from their facts, "
-        f"{done.differed:,} differed and {verb} mended."
-    )
 
 
 def register(app: typer.Typer) -> None:

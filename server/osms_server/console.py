@@ -1,7 +1,8 @@
 """What all commands of the server share: their console, their settings, how they run and fail."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from tomllib import TOMLDecodeError
 from typing import Annotated, Any, TypeVar
 
@@ -40,10 +41,17 @@ def settings_of(**given: object) -> Settings:
         raise typer.Exit(2) from exc
 
 
-def run_command(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command's work; what an operator can mend is said in words, with exit status 2."""
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Say what an operator can mend in words, and exit with status 2."""
     try:
-        return asyncio.run(work)
+        yield
     except (StoreError, OSError, ValueError) as exc:
         typer.echo(f"osms: {exc}", err=True)
         raise typer.Exit(2) from exc
+
+
+def run_command(work: Coroutine[Any, Any, T]) -> T:
+    """Run a command's work; what an operator can mend is said in words, with exit status 2."""
+    with in_words():
+        return asyncio.run(work)

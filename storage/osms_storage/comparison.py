@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import refresh_statistics
+from osms_storage.ledgers import EVERYBODY
 from osms_storage.records import SyncHeader, removal_reason_id
 from osms_storage.schema import assignment, staged_change, staged_record, sync_run
 from osms_storage.store import Store
@@ -22,7 +23,7 @@ RECORDS_AT_A_TIME = 20_000
 """About how many staged records, or known versions, one statement compares."""
 NOT_IN_SNAPSHOT = "NOT_IN_SNAPSHOT"
 """Why a span is closed that a snapshot does not contain."""
-_EVERYBODY = {"after": -1, "upto": 10**12}
+_EVERYBODY = {"after": -1, "upto": EVERYBODY}
 
 Part = tuple[int, int]
 """A source and a category."""

@@ -28,8 +28,11 @@ class RunAbandonedError(StoreError):
 class LawChangedError(StoreError):
     """The law or the reference data changed while all ledgers were made by them."""
 
-    def __init__(self) -> None:
-        super().__init__("The reference data changed meanwhile. Run the command again.")
+    def __init__(
+        self, message: str = "The reference data changed meanwhile. Run the command again."
+    ) -> None:
+        # An argument, lest the error be lost on its way from another process.
+        super().__init__(message)
 
 
 class SchemaMismatchError(StoreError):

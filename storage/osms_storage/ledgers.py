@@ -329,16 +329,18 @@ async def replay_ledgers(
     return ledgers
 
 
+EVERYBODY = 10**12
+"""A number above every IIN."""
 PAGE_PEOPLE = 5_000
 """How many people are gone through at a time where everybody is."""
 
 
-async def people_after(connection: AsyncConnection, last: int) -> list[int]:
+async def people_after(connection: AsyncConnection, last: int, upto: int = EVERYBODY) -> list[int]:
     """Return the next people that have facts or a ledger, ascending by IIN."""
     parts = [
         select(
             select(table.c.iin)
-            .where(table.c.iin > last)
+            .where(table.c.iin > last, table.c.iin <= upto)
             .distinct()
             .order_by(table.c.iin)
             .limit(PAGE_PEOPLE)

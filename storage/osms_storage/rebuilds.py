@@ -4,33 +4,38 @@ A page is compared without a lock. Only who differs there is compared again unde
 and replaced: a register committed meanwhile is among the facts then, and one that comes later
 finds the mended ledger. So there is no second copy of the ledgers to fill, to keep up with what
 is committed and to exchange, and a store that is right is never kept from writing.
+
+People are split into parts, so that several processes may rebuild at the same time.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import astuple, dataclass, replace
+from itertools import pairwise
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import bulk_insert
 from osms_storage.errors import LawChangedError
-from osms_storage.ledgers import CoverPolicy, write_ledgers
+from osms_storage.ledgers import EVERYBODY, CoverPolicy, write_ledgers
 from osms_storage.reference import ReferenceData, newest_reference_revision
 from osms_storage.schema import ledger, rebuild
 from osms_storage.store import Store, newest_revision
 from osms_storage.verification import differing_ledgers, verify_ledgers
 
 LEDGER = "LEDGER"
-_COLUMNS = ("projection", "reference_revision", "done_through", "people", "differed")
+_COLUMNS = ("projection", "upto", "reference_revision", "done_through", "people", "differed")
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a rebuild has come, with what was done before it was interrupted."""
+class Part:
+    """Some people of a rebuild, and how far it has come with them."""
 
+    upto: int
+    """The last IIN of the part."""
     reference_revision: int
     """The law it works by."""
-    done_through: int = -1
+    done_through: int
     """Everybody up to this IIN is done."""
     people: int = 0
     differed: int = 0
@@ -54,39 +59,66 @@ async def _newest_law(connection: AsyncConnection) -> int:
     return await newest_reference_revision(connection, number)
 
 
-async def rebuild_ledgers(
-    store: Store,
-    data: ReferenceData,
-    policy: CoverPolicy,
-    reference_revision: int,
-    *,
-    dry_run: bool = False,
-) -> AsyncIterator[Progress]:
-    """Mend every ledger that differs from its facts; yield where it stands, at first and by page.
+async def begin_rebuild(
+    store: Store, reference_revision: int, parts: int, *, dry_run: bool = False
+) -> list[Part]:
+    """Return the parts of a rebuild by a law: of one that was interrupted, else about so many.
 
-    Goes on where a rebuild by the same law was interrupted; a dry run begins at the first ledger
-    and writes nothing. Raises LawChangedError if the law is not the store's newest one, also when
-    that comes while it runs.
+    A dry run begins anew and leaves no trace.
     """
-    progress = Progress(reference_revision)
-    if not dry_run:
-        progress = await _interrupted(store, progress)
-    yield progress
-    async for page in verify_ledgers(store, data, policy, after=progress.done_through):
-        progress = replace(progress, done_through=page.last, people=progress.people + page.people)
+    async with store.writing("REBUILD") as unit:
+        connection = unit.connection
+        if not dry_run and (interrupted := await _interrupted(connection, reference_revision)):
+            return interrupted
+        bounds = [-1, *await _bounds(connection, parts), EVERYBODY]
+        begun = [
+            Part(upto, reference_revision, done_through=after) for after, upto in pairwise(bounds)
+        ]
+        if not dry_run:
+            await connection.execute(delete(rebuild).where(rebuild.c.projection == LEDGER))
+            await _keep(connection, begun)
+        return begun
+
+
+async def _bounds(connection: AsyncConnection, parts: int) -> list[int]:
+    """Return people who split all ledgers into parts of equal size."""
+    count = await connection.scalar(select(func.count()).select_from(ledger)) or 0
+    bounds = set()
+    for number in range(1, parts):
+        people = select(ledger.c.iin).order_by(ledger.c.iin)
+        bound = await connection.scalar(people.offset(count * number // parts).limit(1))
+        bounds |= set() if bound is None else {bound}
+    return sorted(bounds)
+
+
+async def rebuild_part(
+    store: Store, data: ReferenceData, policy: CoverPolicy, part: Part, *, dry_run: bool = False
+) -> AsyncIterator[Part]:
+    """Mend every ledger of a part that differs; yield where it stands, at first and by page.
+
+    A dry run writes nothing. Raises LawChangedError if the law is not the store's newest one, also
+    when that comes while it runs.
+    """
+    yield part
+    pages = verify_ledgers(store, data, policy, after=part.done_through, upto=part.upto)
+    async for page in pages:
+        part = replace(part, done_through=page.last, people=part.people + page.people)
         if dry_run:
-            progress = replace(progress, differed=progress.differed + len(page.wrong))
+            part = replace(part, differed=part.differed + len(page.wrong))
         else:
             async with store.writing("REBUILD") as unit:
-                if await _newest_law(unit.connection) != reference_revision:
+                if await _newest_law(unit.connection) != part.reference_revision:
                     raise LawChangedError
                 mended = await _mend(unit.connection, page.wrong, data, policy)
-                progress = replace(progress, differed=progress.differed + mended)
-                await _keep(unit.connection, progress)
-        yield progress
-    if not dry_run:
-        async with store.writing("REBUILD") as unit:
-            await unit.connection.execute(delete(rebuild).where(rebuild.c.projection == LEDGER))
+                part = replace(part, differed=part.differed + mended)
+                await _keep(unit.connection, [part])
+        yield part
+
+
+async def end_rebuild(store: Store) -> None:
+    """Forget a rebuild whose parts are all done."""
+    async with store.writing("REBUILD") as unit:
+        await unit.connection.execute(delete(rebuild).where(rebuild.c.projection == LEDGER))
 
 
 async def _mend(
@@ -100,19 +132,15 @@ async def _mend(
     return len(wrong)
 
 
-async def _interrupted(store: Store, begun: Progress) -> Progress:
-    async with store.reading() as connection:
-        row = (
-            await connection.execute(
-                select(rebuild.c.done_through, rebuild.c.people, rebuild.c.differed).where(
-                    rebuild.c.projection == LEDGER,
-                    rebuild.c.reference_revision == begun.reference_revision,
-                )
-            )
-        ).first()
-    return begun if row is None else Progress(begun.reference_revision, *row)
+async def _interrupted(connection: AsyncConnection, reference_revision: int) -> list[Part]:
+    rows = await connection.execute(
+        select(*(rebuild.c[name] for name in _COLUMNS[1:]))
+        .where(rebuild.c.projection == LEDGER, rebuild.c.reference_revision == reference_revision)
+        .order_by(rebuild.c.upto)
+    )
+    return [Part(*row) for row in rows]
 
 
-async def _keep(connection: AsyncConnection, progress: Progress) -> None:
-    row = (LEDGER, *astuple(progress))
-    await bulk_insert(connection, rebuild, _COLUMNS, [row], update=_COLUMNS[1:])
+async def _keep(connection: AsyncConnection, parts: Sequence[Part]) -> None:
+    rows = [(LEDGER, *astuple(part)) for part in parts]
+    await bulk_insert(connection, rebuild, _COLUMNS, rows, update=_COLUMNS[2:])

@@ -348,15 +348,17 @@ ledger = Table(
     postgresql_with={"fillfactor": 80},
 )
 
-# Where a rebuild of the ledgers stands; empty when none was begun and not ended.
+# Where the parts of a rebuild stand; empty when none was begun and not ended.
 rebuild = Table(
     "rebuild",
     metadata,
     # What is rebuilt: LEDGER.
     Column("projection", Text, primary_key=True),
+    # A part is all people up to this number, from where the part before it ends.
+    _key("upto", BigInteger),
     # The law it works by: with other law it begins anew.
     Column("reference_revision", BigInteger, nullable=False),
-    # All people up to this number are done.
+    # All people of the part up to this number are done.
     Column("done_through", BigInteger, nullable=False),
     Column("people", BigInteger, nullable=False),
     Column("differed", BigInteger, nullable=False),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.ledgers import (
+    EVERYBODY,
     CoverPolicy,
     StoredLedger,
     encode,
@@ -29,16 +30,21 @@ class VerifiedPage:
 
 
 async def verify_ledgers(
-    store: Store, data: ReferenceData, policy: CoverPolicy, *, after: int = -1
+    store: Store,
+    data: ReferenceData,
+    policy: CoverPolicy,
+    *,
+    after: int = -1,
+    upto: int = EVERYBODY,
 ) -> AsyncIterator[VerifiedPage]:
-    """Compare every ledger with one made anew from the facts, page by page, from an IIN on.
+    """Compare every ledger with one made anew from the facts, page by page, within a range.
 
     Each page is read at one moment, so a store may be verified while it serves.
     """
     last = after
     while True:
         async with store.reading() as connection:
-            people = await people_after(connection, last)
+            people = await people_after(connection, last, upto)
             if not people:
                 return
             wrong = await differing_ledgers(connection, people, data, policy)

@@ -10,7 +10,13 @@ from sqlalchemy import delete, insert, update
 from osms_server.law import Law
 from osms_storage.enactment import apply_reference
 from osms_storage.errors import LawChangedError
-from osms_storage.rebuilds import Progress, newest_law, rebuild_ledgers
+from osms_storage.rebuilds import (
+    Part,
+    begin_rebuild,
+    end_rebuild,
+    newest_law,
+    rebuild_part,
+)
 from osms_storage.records import CategoryRecord
 from osms_storage.schema import ledger
 from osms_storage.store import Store, newest_revision
@@ -71,16 +77,19 @@ async def spoil(store: Store) -> None:
 SPOILT = 11
 
 
-async def rebuilding(store: Store, *, dry_run: bool = False) -> AsyncIterator[Progress]:
-    """Rebuild by the newest law."""
+async def rebuilding(store: Store, *, dry_run: bool = False) -> AsyncIterator[Part]:
+    """Rebuild by the newest law, all people as one part."""
     number = await newest_law(store)
-    async for progress in rebuild_ledgers(store, LAW.data, LAW.policy, number, dry_run=dry_run):
-        yield progress
+    (part,) = await begin_rebuild(store, number, 1, dry_run=dry_run)
+    async for done in rebuild_part(store, LAW.data, LAW.policy, part, dry_run=dry_run):
+        yield done
+    if not dry_run:
+        await end_rebuild(store)
 
 
-async def rebuilt(store: Store, *, dry_run: bool = False) -> Progress:
+async def rebuilt(store: Store, *, dry_run: bool = False) -> Part:
     """Return where a whole rebuild ended."""
-    return [progress async for progress in rebuilding(store, dry_run=dry_run)][-1]
+    return [part async for part in rebuilding(store, dry_run=dry_run)][-1]
 
 
 async def wrong_ledgers(store: Store) -> list[int]:
@@ -166,7 +175,7 @@ async def test_nothing_committed_during_a_rebuild_is_lost(copy: Copy) -> None:
         await spoil(store)
         steps = rebuilding(store)
         done, number = await anext(steps), 0
-        last: Progress | None = done
+        last: Part | None = done
         while last is not None:
             if number < COMMITS:
                 last, _ = await asyncio.gather(anext(steps, None), take(gateway, number))
@@ -186,12 +195,43 @@ async def test_a_register_between_comparing_and_mending_counts(
         await record_people(store)
         await spoil(store)
 
-        async def verify_then_commit(*arguments: object, after: int) -> AsyncIterator[object]:
-            async for page in verify_ledgers(*arguments, after=after):  # type: ignore[arg-type] # passed on
+        async def verify_then_commit(
+            *arguments: object, after: int, upto: int
+        ) -> AsyncIterator[object]:
+            async for page in verify_ledgers(*arguments, after=after, upto=upto):  # type: ignore[arg-type] # passed on
                 rows = [line(1, page.last, MONTH + 5, 425_000)]
                 await record_register(store, register_of(f"L{page.last}", DAY, rows))
                 yield page
 
         monkeypatch.setattr("osms_storage.rebuilds.verify_ledgers", verify_then_commit)
         await rebuilt(store)
+        assert await wrong_ledgers(store) == []
+
+
+async def test_the_parts_of_a_rebuild_are_everybody_once(copy: Copy) -> None:
+    """Processes that each do some of the parts make every ledger anew, and none twice."""
+    path = copy()
+    async with Store(path, clock=clock()) as store, Store(path, clock=clock()) as other:
+        await record_people(store)
+        await spoil(store)
+        parts = await begin_rebuild(store, await newest_law(store), 4)
+        assert len(parts) == 4
+
+        async def work(own: Store, some: list[Part]) -> list[Part]:
+            done = []
+            for part in some:
+                steps = rebuild_part(own, LAW.data, LAW.policy, part)
+                done.append([step async for step in steps][-1])
+            return done
+
+        done, rest = await asyncio.gather(work(store, parts[:1]), work(other, parts[1:3]))
+        assert len(await wrong_ledgers(store)) > 0
+        left = await begin_rebuild(other, await newest_law(store), 9)
+        assert [(part.upto, part.people) for part in left] == [
+            *((part.upto, part.people) for part in (*done, *rest)),
+            (parts[3].upto, 0),
+        ]
+        ended = await work(store, left)
+        assert sum(part.people for part in ended) == len(PEOPLE) + 1
+        assert sum(part.differed for part in ended) == SPOILT
         assert await wrong_ledgers(store) == []

@@ -129,11 +129,17 @@ def upgrade() -> None:
     op.create_table(
         "rebuild",
         sa.Column("projection", sa.Text(), nullable=False),
+        sa.Column(
+            "upto",
+            sa.BigInteger().with_variant(sa.INTEGER(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
         sa.Column("reference_revision", sa.BigInteger(), nullable=False),
         sa.Column("done_through", sa.BigInteger(), nullable=False),
         sa.Column("people", sa.BigInteger(), nullable=False),
         sa.Column("differed", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("projection", name=op.f("pk_rebuild")),
+        sa.PrimaryKeyConstraint("projection", "upto", name=op.f("pk_rebuild")),
     )
     op.create_table(
         "reference",
