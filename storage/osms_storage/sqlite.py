@@ -35,6 +35,8 @@ _AWAY = {
 """Errors of the file, not of a statement."""
 ROWS_PER_STATEMENT = 100
 """How many rows one statement inserts where there are many."""
+CACHE_KIB = 16 * 1024
+"""Pages that each connection keeps; the system keeps the rest of the file."""
 BUSY_TIMEOUT_S = 10.0
 """How long a writer waits for another process to finish."""
 
@@ -62,7 +64,7 @@ def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     # An acknowledgement leaves only after fsync.
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA cache_size=-65536")
+    cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
     cursor.execute("PRAGMA temp_store=MEMORY")
     cursor.close()
 
