@@ -11,7 +11,7 @@ from typing import NamedTuple
 from osms.v1 import category_service_pb2 as pb
 from osms.values import parse_date, parse_iins
 from osms_server.errors import Reason
-from osms_server.fields import Fields, clean_all
+from osms_server.fields import Fields, clean, clean_all
 from osms_server.law import Law
 from osms_storage.records import CategoryRecord, SyncHeader
 from osms_storage.reference import UNSPECIFIED, Source
@@ -143,9 +143,9 @@ class Incoming:
         self, records: Sequence[pb.CategoryRecord]
     ) -> tuple[list[CategoryRecord], list[int], list[pb.RejectedRecord]]:
         """Return usable records, the people to protect from closing, and the rejected records."""
-        columns = [clean_all(list(map(attrgetter(name), records))) for name in _Texts._fields]
+        columns = [list(map(attrgetter(name), records)) for name in _Texts._fields]
         # A clean text holds no separator, so no two records share a form.
-        lines = zip(repeat("\x1e"), *columns, strict=False)  # the first column has no end
+        lines = zip(repeat("\x1e"), *map(clean_all, columns), strict=False)  # the first has no end
         self._digest.update("".join(map("\x1f".join, lines)).encode())
         usable: list[CategoryRecord] = []
         protected: list[int] = []
@@ -200,7 +200,7 @@ class Incoming:
         )
 
     def _removal(self, record: "_Texts", *, removed: bool) -> tuple[int | None, str | None]:
-        reason = record.removal_reason
+        reason = clean(record.removal_reason)
         if len(reason) > REMOVAL_REASON_MAX:
             raise _RecordError(pb.RECORD_ISSUE_REMOVAL, "removal_reason")
         if not removed:

@@ -23,6 +23,7 @@ from osms_storage.schema import (
     sync_run,
 )
 from osms_storage.store import Store
+from osms_storage.syncs import sweep
 from tests.crash import contents
 from tests.crash.journal import DELTAS, REGISTERS, Notes
 from tests.crash.loader import delta_answer, register_answer
@@ -108,6 +109,9 @@ def prove_ledgers(gateway: RunningGateway) -> None:
 
 async def prove_store(url: str, notes: Notes, newest_shown: int, seed: int) -> None:
     """Revisions have no gap, hold what was answered, and nothing in the store hangs in the air."""
+    async with Store(url) as store:
+        # As the next sync would, for the gateway was stopped.
+        await sweep(store)
     async with Store(url) as store, store.reading() as connection:
 
         async def rows(statement: Any) -> list[Any]:

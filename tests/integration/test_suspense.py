@@ -7,6 +7,7 @@ import pytest
 
 from osms.values import ALMATY
 from osms_client import (
+    Correction,
     Gateway,
     InvalidRequestError,
     LineIssue,
@@ -30,6 +31,9 @@ from tests.integration.books import (
 )
 from tests.integration.history import AMOUNT_TIYN, SOURCE
 from tests.integration.people import new_iin, wrong_check_digit
+
+LINES_MAX = 10_000
+"""The most lines that one call may resolve."""
 
 
 def test_suspended_rows_are_corrected_and_refunded_and_no_tiyn_is_lost(sdk: Gateway) -> None:
@@ -172,3 +176,43 @@ def test_who_resolves_a_line_says_why(sdk: Gateway) -> None:
             sdk.resolve_suspense([refund(register, 1)], operator_reason=reason)
         assert [v.field for v in caught.value.field_violations] == ["operator_reason"]
     assert standing(sdk, register).suspended.rows == 1
+
+
+def test_ten_thousand_lines_are_resolved_by_one_call(sdk: Gateway) -> None:
+    """All corrected but the last, which is refunded; each is there once, and listed in pages."""
+    people = [new_iin() for _ in range(500)]
+    wrong = [
+        PaymentRow(
+            line_no=line_no,
+            iin=wrong_check_digit(people[line_no % 500]),
+            period=YEAR[line_no % 12],
+            amount_tiyn=AMOUNT_TIYN,
+        )
+        for line_no in range(1, LINES_MAX + 1)
+    ]
+    register = commit(sdk, *wrong)
+    assert standing(sdk, register).suspended.rows == LINES_MAX
+    right = [replace(row, iin=people[row.line_no % 500]) for row in wrong]
+    work: list[Correction | Refund] = [
+        *(correction(register, row) for row in right[:-1]),
+        refund(register, LINES_MAX),
+    ]
+    results = resolve(sdk, *work)
+    assert {result.outcome for result in results} == {ResolutionOutcome.RESOLVED}
+    assert len(results) == LINES_MAX
+    stands = standing(sdk, register)
+    assert (stands.suspended.rows, stands.corrected.rows, stands.refunded.rows) == (
+        0,
+        LINES_MAX - 1,
+        1,
+    )
+    again = resolve(sdk, *work)
+    assert {result.outcome for result in again} == {ResolutionOutcome.ALREADY_RESOLVED}
+    listed = list(
+        sdk.list_suspense(
+            source=SOURCE, reference=register.reference, state=SuspenseState.CORRECTED
+        )
+    )
+    assert [entry.row.line_no for entry in listed] == list(range(1, LINES_MAX))
+    payments = list(sdk.list_payments(people[1]))
+    assert len(payments) == LINES_MAX // 500

@@ -1,5 +1,6 @@
 """Syncs on their way in: numbers of deltas, comparison, and what is left of those that ended."""
 
+import asyncio
 from collections.abc import Iterable
 from datetime import date, timedelta
 
@@ -15,7 +16,17 @@ from osms_storage.records import CategoryRecord, ShrinkGuard, SyncOutcome
 from osms_storage.schema import staged_change, staged_protection, staged_record, sync_run
 from osms_storage.store import Store
 from tests.storage.conftest import StoreFactory
-from tests.storage.world import LABOUR, LAW, clock_at, delta, record_sync, snapshot
+from tests.storage.world import (
+    LABOUR,
+    LAW,
+    clock_at,
+    delta,
+    line,
+    record_register,
+    record_sync,
+    register_of,
+    snapshot,
+)
 
 DAY = date(2025, 3, 1)
 
@@ -143,3 +154,20 @@ async def test_what_a_run_brought_is_dropped_once_it_ended(
             assert set(map(tuple, left)) == {(held.run_id, iin) for iin in PEOPLE[:5]}
             for table in (staged_change, staged_protection):
                 assert not (await connection.execute(select(table))).all()
+
+
+async def test_registers_are_taken_while_a_snapshot_is_compared(
+    new_store: StoreFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No register waits for more than the comparison of some people."""
+    monkeypatch.setattr(comparison, "RECORDS_AT_A_TIME", 1)
+    header = snapshot(DAY, SCOPE)
+    async with new_store(clock_at(DAY)) as store:
+        run_id = await syncs.open_run(store, header)
+        await syncs.stage_records(store, run_id, pensions(PEOPLE), [])
+        comparing = asyncio.create_task(comparison.compare_snapshot(store, run_id, header, []))
+        await asyncio.sleep(0)
+        rows = [line(1, PEOPLE[0], 2025 * 12, 425_000)]
+        await record_register(store, register_of("P", DAY, rows))
+        assert not comparing.done()
+        assert (await comparing).changed == len(PEOPLE)
