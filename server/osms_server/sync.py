@@ -1,5 +1,6 @@
 """One sync of categories on its way in: checked chunk by chunk, judged at its commit."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -126,6 +127,8 @@ class Incoming:
         self.run_id = run_id
         self.header = header
         self.law = law
+        self.staging: asyncio.Task[None] | None = None
+        """What brings the last chunk into the store."""
         self.received = 0
         self.rejected = 0
         self._sender_code = sender_code
@@ -133,6 +136,11 @@ class Incoming:
         self._plain: dict[tuple[str, ...], tuple[int, int, int, int | None, int | None, str | None]]
         self._plain = {}
         self._digest = sha256(_canonical(header).encode())
+
+    async def staged(self) -> None:
+        """Wait until what was read is in the store; raise what went wrong with it."""
+        if self.staging is not None:
+            await asyncio.shield(self.staging)
 
     @property
     def content(self) -> bytes:

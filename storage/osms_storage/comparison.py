@@ -155,7 +155,8 @@ async def compare_snapshot(
     async with store.writing("SYNC") as unit:
         await forget_changes(unit.connection, run_id)
         await write_removal_reasons(unit.connection, [NOT_IN_SNAPSHOT])
-        await refresh_statistics(unit.connection, staged_record)
+        for table in (staged_record, assignment):
+            await refresh_statistics(unit.connection, table)
         comparison = Comparison(last_batch=await last_applied(unit.connection))
     parts = []
     after = -1

@@ -10,18 +10,21 @@ from tests.benchmarks.figures import Figure, in_turns
 from tests.benchmarks.subject import Subject
 
 TURNS = 5
+PEOPLE_TIMES = 5
+"""A snapshot is of so many times the people whom registers are for."""
 NEW_SHARE = 0.005
 """Of a changed snapshot so many people are new, and as many gone: the shrink guard lets it pass."""
 
 
 async def measure_snapshots(subject: Subject, people: list[str]) -> list[Figure]:
     """Return records a second of snapshots that change nothing, and of some that change 1 %."""
-    new = max(1, round(NEW_SHARE * len(people)))
-    nation = iins(len(people) + new * TURNS)
+    count = PEOPLE_TIMES * len(people)
+    new = max(1, round(NEW_SHARE * count))
+    nation = iins(count + new * TURNS)
     # The first snapshot is all new, and not measured.
-    await _send(subject, people, 1)
-    unchanged = [people] * (TURNS - 1)
-    changed = [nation[new * turn : new * turn + len(people)] for turn in range(1, TURNS + 1)]
+    await _send(subject, nation[:count], 1)
+    unchanged = [nation[:count]] * (TURNS - 1)
+    changed = [nation[new * turn : new * turn + count] for turn in range(1, TURNS + 1)]
     return [
         await _snapshots(subject, "snapshot", unchanged, first_day=2, note="unchanged"),
         await _snapshots(

@@ -102,15 +102,18 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         usable, protected, rejected = incoming.read(chunk.records)
         if incoming.received > incoming.header.declared_records:
             raise _count_mismatch(incoming)
+        # A chunk is written while the next one is read.
+        await incoming.staged()
         if usable or protected:
             staged = syncs.stage_records(self._store, incoming.run_id, usable, protected)
-            await self._store.finish(staged)
+            incoming.staging = self._store.begin(staged)
         return rejected
 
     async def _commit(self, incoming: Incoming) -> SyncResult:
         header = incoming.header
         if incoming.received != header.declared_records:
             raise _count_mismatch(incoming)
+        await incoming.staged()
         unclosable = _unclosable(header, incoming.law)
         async with self._applying:
             comparison = None
