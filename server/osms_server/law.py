@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.values import almaty_date
 from osms_server import rules
-from osms_storage.ledgers import CoverPolicy
 from osms_storage.lookups import Moment
+from osms_storage.projection import CoverPolicy
 from osms_storage.records import Feed, Feeds, LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData, load_reference, newest_reference_revision
 from osms_storage.store import Store, newest_revision

@@ -21,15 +21,9 @@ from osms.values import (
 )
 from osms_server.fields import clean, clean_all
 from osms_server.law import Law
-from osms_storage.ledgers import FIRST_MONTH, LAST_MONTH
-from osms_storage.records import (
-    NameRow,
-    Payer,
-    PaymentLine,
-    RawLine,
-    Suspension,
-    name_row,
-)
+from osms_storage.ledgers import LAST_MONTH
+from osms_storage.projection import FIRST_MONTH
+from osms_storage.records import NameRow, Payer, PaymentLine, RawLine, Suspension, name_row
 
 PERIODS_AHEAD_MAX = 24
 """A period may lie this many months after the month of receipt."""

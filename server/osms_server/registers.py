@@ -20,15 +20,8 @@ from osms_server.register_rows import (
     payer_of,
     valid_bin,
 )
-from osms_storage.ledgers import FIRST_MONTH
-from osms_storage.records import (
-    CheckedRegister,
-    NameRow,
-    Payer,
-    PaymentLine,
-    RawLine,
-    Suspension,
-)
+from osms_storage.projection import FIRST_MONTH
+from osms_storage.records import CheckedRegister, NameRow, Payer, PaymentLine, RawLine, Suspension
 
 PAYER_NAME_MAX = 500
 AMOUNT_MAX_TIYN = 10**12

@@ -10,13 +10,7 @@ from osms_server.fields import clean
 from osms_server.law import Law
 from osms_server.registers import AMOUNT_MAX_TIYN, correction_content, read_correction
 from osms_storage.payments import reverse_payments
-from osms_storage.records import (
-    LineKey,
-    Resolution,
-    ResolutionOutcome,
-    ReversalLine,
-    Suspension,
-)
+from osms_storage.records import LineKey, Resolution, ResolutionOutcome, ReversalLine, Suspension
 from osms_storage.store import Unit
 from osms_storage.suspense import find_suspense, resolve_suspense
 

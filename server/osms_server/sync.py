@@ -14,7 +14,7 @@ from osms.values import parse_date, parse_iins
 from osms_server.errors import Reason
 from osms_server.fields import Fields, clean, clean_all
 from osms_server.law import Law
-from osms_storage.records import CategoryRecord, SyncHeader
+from osms_storage.category_records import CategoryRecord, SyncHeader
 from osms_storage.reference import UNSPECIFIED, Source
 
 SCOPE_PARTS_MAX = 200

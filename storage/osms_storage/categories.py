@@ -10,6 +10,14 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from osms_storage.category_records import (
+    ScopeShrink,
+    ShrinkGuard,
+    SyncCounts,
+    SyncHeader,
+    SyncOutcome,
+    SyncResult,
+)
 from osms_storage.comparison import (
     Comparison,
     Part,
@@ -19,14 +27,6 @@ from osms_storage.comparison import (
 )
 from osms_storage.errors import RunAbandonedError
 from osms_storage.ledgers import reproject_assignments
-from osms_storage.records import (
-    ScopeShrink,
-    ShrinkGuard,
-    SyncCounts,
-    SyncHeader,
-    SyncOutcome,
-    SyncResult,
-)
 from osms_storage.reference import ReferenceData
 from osms_storage.schema import feed_delivery, staged_change, staged_record, sync_run
 from osms_storage.store import Unit

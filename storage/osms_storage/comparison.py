@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from osms_storage.category_records import SyncHeader, removal_reason_id
 from osms_storage.engines import refresh_statistics
 from osms_storage.ledgers import EVERYBODY
-from osms_storage.records import SyncHeader, removal_reason_id
 from osms_storage.schema import assignment, staged_change, staged_record, sync_run
 from osms_storage.store import Store
 from osms_storage.syncs import write_removal_reasons

@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 
-from osms_storage.ledgers import (
-    CoverPolicy,
-    people_after,
-    reproject_assignments,
-    reproject_payments,
-)
+from osms_storage.ledgers import people_after, reproject_assignments, reproject_payments
+from osms_storage.projection import CoverPolicy
 from osms_storage.reference import Documents, ReferenceData, load_reference, write_reference
 from osms_storage.store import Store, Unit
 

@@ -1,21 +1,26 @@
 """Ledgers: one row per person with all that a decision reads, projected from the facts.
 
-A ledger has two halves that never mix: `paid` and `advance` follow from payments and reversals,
-`spans` and `died_on` from assignments. Each half is a pure function of its facts.
+Each half of a ledger is written by itself: what pays for months, and what spans are assigned.
 """
 
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import and_, delete, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import bulk_insert
 from osms_storage.keys import among
+from osms_storage.projection import (
+    FIRST_MONTH,
+    AssignmentVersion,
+    CoverPolicy,
+    NetPayment,
+    project_assignments,
+    project_payments,
+)
 from osms_storage.records import LedgerRow, LedgerSpan
 from osms_storage.reference import ReferenceData
 from osms_storage.schema import (
@@ -29,120 +34,7 @@ from osms_storage.schema import (
     reversal,
 )
 
-FIRST_MONTH = 2017 * 12 + 6
-"""The month of bit 0: contributions began in July 2017."""
-
 EMPTY = LedgerRow(0, (), (), None)
-
-
-@dataclass(frozen=True, slots=True)
-class CoverPolicy:
-    """Which payments settle a month."""
-
-    covering: frozenset[int]
-    """Purposes whose payments give cover."""
-    minimum_tiyn: Callable[[int], int]
-    """The least net amount that settles a period; 1 when any amount does."""
-
-
-class PaymentFact(NamedTuple):
-    """What the projection reads of a payment."""
-
-    period: int
-    received_on: int
-    amount: int
-    """What is left after its own reversals."""
-    purpose: int
-
-
-class AssignmentFact(NamedTuple):
-    """What the projection reads of one version of an assignment, oldest batch first."""
-
-    source_id: int
-    category_id: int
-    assigned_on: int
-    batch_id: int
-    removed_on: int | None
-
-
-def month_of_ordinal(day: int) -> int:
-    """Return the month that holds an ordinal day."""
-    moment = date.fromordinal(day)
-    return moment.year * 12 + moment.month - 1
-
-
-def project_payments(
-    facts: Iterable[PaymentFact], policy: CoverPolicy
-) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """Return the paid months as bits, and the months paid before they began."""
-    net: dict[int, int] = defaultdict(int)
-    advance: dict[int, int] = {}
-    for fact in facts:
-        if fact.purpose not in policy.covering or fact.amount <= 0:
-            continue
-        net[fact.period] += fact.amount
-        received = month_of_ordinal(fact.received_on)
-        if received < fact.period:
-            advance[fact.period] = min(received, advance.get(fact.period, received))
-    paid = 0
-    for period, amount in net.items():
-        if amount >= policy.minimum_tiyn(period):
-            paid |= 1 << (period - FIRST_MONTH)
-    return paid, tuple(sorted(advance.items()))
-
-
-def effective_removals(facts: Sequence[AssignmentFact]) -> dict[tuple[int, int, int], int | None]:
-    """Return the day of removal of each (source, category, day assigned) from all its versions.
-
-    The last version decides. A removal without a day of assignment removes what holds on its eve,
-    whenever that arrives, unless a later version of the assignment names a day itself.
-    """
-    versions: dict[tuple[int, int, int], AssignmentFact] = {}
-    waiting: list[AssignmentFact] = []
-    for fact in facts:
-        if fact.assigned_on < 0:
-            waiting.append(fact)
-            continue
-        key = (fact.source_id, fact.category_id, fact.assigned_on)
-        if key not in versions or fact.batch_id >= versions[key].batch_id:
-            versions[key] = fact
-    effective: dict[tuple[int, int, int], int | None] = {}
-    for key, last in versions.items():
-        days = [
-            -removal.assigned_on
-            for removal in waiting
-            if (removal.source_id, removal.category_id) == key[:2]
-            and key[2] < -removal.assigned_on
-            and (last.removed_on is None or removal.batch_id > last.batch_id)
-        ]
-        if last.removed_on is not None:
-            days.append(last.removed_on)
-        effective[key] = min(days, default=None)
-    return effective
-
-
-def project_assignments(
-    facts: Sequence[AssignmentFact], data: ReferenceData
-) -> tuple[tuple[LedgerSpan, ...], int | None] | None:
-    """Return the spans that hold a day and the day of death; None if nothing was ever assigned.
-
-    A death record is voided by any removal; of several valid ones the last recorded counts.
-    """
-    effective = effective_removals(facts)
-    if not effective:
-        return None
-    spans: list[LedgerSpan] = []
-    death: tuple[int, int] | None = None
-    recorded = {(f.source_id, f.category_id, f.assigned_on): f.batch_id for f in facts}
-    for key, removed_on in effective.items():
-        source_id, category_id, assigned_on = key
-        kind = data.kind(source_id, category_id)
-        if kind == "DECEASED":
-            if removed_on is None:
-                death = max(death or (-1, 0), (recorded[key], assigned_on))
-        elif kind != "NONE" and (removed_on is None or removed_on > assigned_on):
-            spans.append(LedgerSpan(source_id, category_id, assigned_on, removed_on or 0))
-    return tuple(sorted(spans)), death[1] if death else None
 
 
 # --- encoding ------------------------------------------------------------------------------------
@@ -281,7 +173,7 @@ def _known(statement: Any, batch_id: Any, revision: int | None) -> Any:
 
 async def read_payment_facts(
     connection: AsyncConnection, iins: Sequence[int], revision: int | None = None
-) -> dict[int, list[PaymentFact]]:
+) -> dict[int, list[NetPayment]]:
     """Return the payments of these people known at a revision (None: all), net of reversals."""
     keys = {"keys": iins}
     rows = await connection.execute(_known(_PAYMENTS, ACCEPTED_BY, revision), keys)
@@ -289,23 +181,23 @@ async def read_payment_facts(
     reversed_amounts: Mapping[tuple[int, int, int], int] = {
         (iin, register_id, line_no): amount for iin, register_id, line_no, amount in reversals
     }
-    facts: dict[int, list[PaymentFact]] = defaultdict(list)
+    facts: dict[int, list[NetPayment]] = defaultdict(list)
     for iin, register_id, line_no, period, received_on, amount, purpose in rows:
         left = amount - int(reversed_amounts.get((iin, register_id, line_no), 0))
-        facts[iin].append(PaymentFact(period, received_on, left, purpose))
+        facts[iin].append(NetPayment(period, received_on, left, purpose))
     return facts
 
 
 async def read_assignment_facts(
     connection: AsyncConnection, iins: Sequence[int], revision: int | None = None
-) -> dict[int, list[AssignmentFact]]:
+) -> dict[int, list[AssignmentVersion]]:
     """Return all versions of these people's assignments known at a revision (None: all)."""
     rows = await connection.execute(
         _known(_ASSIGNMENTS, assignment.c.batch_id, revision), {"keys": iins}
     )
-    facts: dict[int, list[AssignmentFact]] = defaultdict(list)
+    facts: dict[int, list[AssignmentVersion]] = defaultdict(list)
     for iin, *fact in rows:
-        facts[iin].append(AssignmentFact(*fact))
+        facts[iin].append(AssignmentVersion(*fact))
     return facts
 
 

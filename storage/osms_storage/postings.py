@@ -11,14 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osms.values import month_of
 from osms_storage.engines import bulk_insert
 from osms_storage.keys import among
-from osms_storage.ledgers import (
-    FIRST_MONTH,
-    CoverPolicy,
-    add_paid_months,
-    decode_advance,
-    encode_advance,
-    reproject_payments,
-)
+from osms_storage.ledgers import add_paid_months, decode_advance, encode_advance, reproject_payments
+from osms_storage.projection import FIRST_MONTH, CoverPolicy
 from osms_storage.records import NameRow, Payer, PaymentLine
 from osms_storage.schema import ledger, payer, payment, person_name, register_document
 

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import bulk_insert
 from osms_storage.errors import LawChangedError
-from osms_storage.ledgers import EVERYBODY, CoverPolicy, write_ledgers
+from osms_storage.ledgers import EVERYBODY, write_ledgers
+from osms_storage.projection import CoverPolicy
 from osms_storage.reference import ReferenceData, newest_reference_revision
 from osms_storage.schema import ledger, rebuild
 from osms_storage.store import Store, newest_revision

@@ -265,7 +265,7 @@ sync_run = Table(
     Column("content", LargeBinary(32)),
     # 1 until what it brought is dropped from the tables of staging.
     Column("staged", SmallInteger, nullable=False),
-    # JSON of osms_storage.records.SyncCounts.
+    # JSON of osms_storage.category_records.SyncCounts.
     Column("counts", Text),
     Column("operator_reason", Text),
     Index("ix_sync_run_sender_id_state", "sender_id", "state", "kind", "delta_number"),

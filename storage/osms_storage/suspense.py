@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osms_storage.clock import from_microseconds
 from osms_storage.engines import bulk_insert
 from osms_storage.keys import among
-from osms_storage.ledgers import CoverPolicy
 from osms_storage.postings import Accepted, write_payments
+from osms_storage.projection import CoverPolicy
 from osms_storage.records import (
     LineKey,
     Payer,

@@ -8,10 +8,7 @@ from datetime import date, timedelta
 from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osms_storage.clock import from_microseconds, system_clock, to_microseconds
-from osms_storage.engines import bulk_insert
-from osms_storage.errors import RunAbandonedError
-from osms_storage.records import (
+from osms_storage.category_records import (
     CategoryRecord,
     SyncCounts,
     SyncHeader,
@@ -19,6 +16,9 @@ from osms_storage.records import (
     SyncResult,
     removal_reason_id,
 )
+from osms_storage.clock import from_microseconds, system_clock, to_microseconds
+from osms_storage.engines import bulk_insert
+from osms_storage.errors import RunAbandonedError
 from osms_storage.schema import (
     batch,
     removal_reason,

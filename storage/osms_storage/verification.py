@@ -7,13 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.ledgers import (
     EVERYBODY,
-    CoverPolicy,
     StoredLedger,
     encode,
     people_after,
     read_stored,
     replay_ledgers,
 )
+from osms_storage.projection import CoverPolicy
 from osms_storage.reference import ReferenceData
 from osms_storage.store import Store
 

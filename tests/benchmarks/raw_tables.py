@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import parse_month
-from osms_storage.ledgers import FIRST_MONTH, MONTHS_PER_COLUMN
+from osms_storage.ledgers import MONTHS_PER_COLUMN
+from osms_storage.projection import FIRST_MONTH
 from osms_storage.records import NameRow, Payer, name_row
 
 Row = tuple[Any, ...]

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from osms_server import answers
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
+from osms_storage.category_records import CategoryRecord
 from osms_storage.payments import reverse_payments
-from osms_storage.records import CategoryRecord, LineKey, ReversalLine, ReversalOutcome
+from osms_storage.records import LineKey, ReversalLine, ReversalOutcome
 from osms_storage.store import Store
 from osms_storage.verification import verify_ledgers
 from tests.storage.conftest import StoreFactory

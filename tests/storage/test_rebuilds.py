@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import delete, insert, update
 
 from osms_server.law import Law
+from osms_storage.category_records import CategoryRecord
 from osms_storage.enactment import apply_reference
 from osms_storage.errors import LawChangedError
 from osms_storage.rebuilds import (
@@ -17,7 +18,6 @@ from osms_storage.rebuilds import (
     newest_law,
     rebuild_part,
 )
-from osms_storage.records import CategoryRecord
 from osms_storage.schema import ledger
 from osms_storage.store import Store, newest_revision
 from osms_storage.verification import verify_ledgers

@@ -10,17 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, update
 
+from osms_storage.category_records import CategoryRecord
 from osms_storage.ledgers import read_ledgers, replay_ledgers
 from osms_storage.payments import reverse_payments
-from osms_storage.records import (
-    CategoryRecord,
-    LedgerRow,
-    LineKey,
-    RawLine,
-    Resolution,
-    ReversalLine,
-    Suspension,
-)
+from osms_storage.records import LedgerRow, LineKey, RawLine, Resolution, ReversalLine, Suspension
 from osms_storage.registers import commit_registers
 from osms_storage.schema import ledger
 from osms_storage.store import Store, newest_revision

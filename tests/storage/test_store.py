@@ -8,10 +8,10 @@ import pytest
 
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
+from osms_storage.category_records import CategoryRecord
 from osms_storage.enactment import apply_reference
 from osms_storage.engines import bulk_insert
 from osms_storage.ledgers import EMPTY, add_paid_months, read_ledgers
-from osms_storage.records import CategoryRecord
 from osms_storage.reference import load_reference
 from osms_storage.schema import ledger
 from osms_storage.store import READERS, Store

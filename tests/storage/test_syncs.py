@@ -9,10 +9,10 @@ from sqlalchemy import select, update
 
 from osms_storage import comparison, syncs
 from osms_storage.categories import apply_run
+from osms_storage.category_records import CategoryRecord, ShrinkGuard, SyncOutcome
 from osms_storage.clock import system_clock, to_microseconds
 from osms_storage.errors import RunAbandonedError
 from osms_storage.ledgers import read_ledgers
-from osms_storage.records import CategoryRecord, ShrinkGuard, SyncOutcome
 from osms_storage.schema import staged_change, staged_protection, staged_record, sync_run
 from osms_storage.store import Store
 from tests.storage.conftest import StoreFactory

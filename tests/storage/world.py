@@ -8,16 +8,10 @@ from typing import Any
 from osms_server.law import Law
 from osms_server.rules import Parameters
 from osms_storage import categories, syncs
+from osms_storage.category_records import CategoryRecord, ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.comparison import compare_delta, compare_snapshot
-from osms_storage.ledgers import CoverPolicy
-from osms_storage.records import (
-    CategoryRecord,
-    CheckedRegister,
-    PaymentLine,
-    ShrinkGuard,
-    SyncHeader,
-    SyncResult,
-)
+from osms_storage.projection import CoverPolicy
+from osms_storage.records import CheckedRegister, PaymentLine
 from osms_storage.reference import ReferenceData
 from osms_storage.registers import commit_registers
 from osms_storage.store import Store

@@ -20,10 +20,10 @@ from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 from osms_storage import categories, syncs
+from osms_storage.category_records import ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.comparison import compare_delta, compare_snapshot
 from osms_storage.errors import StoreError
 from osms_storage.feeds import held_runs, read_feeds
-from osms_storage.records import ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.reference import UNSPECIFIED
 from osms_storage.store import Store
 

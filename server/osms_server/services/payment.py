@@ -27,10 +27,7 @@ from osms_server.remedies import resolve, reverse
 from osms_server.settings import Settings
 from osms_storage.differences import differing_line
 from osms_storage.payments import list_payments
-from osms_storage.records import (
-    CommittedRegister,
-    SuspenseState,
-)
+from osms_storage.records import CommittedRegister, SuspenseState
 from osms_storage.registers import (
     find_registers,
     list_registers,
