@@ -197,31 +197,38 @@ def _guarded_stream(behavior: Any, stopping: asyncio.Event) -> Any:
 
 async def _until(stopping: asyncio.Event, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
     """Yield requests until the server stops; a client amid its work gets a moment to end it."""
+    loop = asyncio.get_running_loop()
+    reading: asyncio.Timeout | None = None
+    ends_at: float | None = None
+
+    def patience_ends_at() -> float | None:
+        return None if ends_at is None else min(ends_at, loop.time() + STOP_SILENCE_S)
+
+    def hurry(_: "asyncio.Task[Any]") -> None:
+        nonlocal ends_at
+        ends_at = loop.time() + STOP_S
+        if reading is not None:
+            reading.reschedule(patience_ends_at())
+
     stop = asyncio.create_task(stopping.wait())
-    reading: asyncio.Task[Any] | None = None
-    begun_after_stop = 0.0
+    stop.add_done_callback(hurry)
     try:
         while True:
-            reading = asyncio.ensure_future(anext(requests))
-            await asyncio.wait((reading, stop), return_when=asyncio.FIRST_COMPLETED)
-            if stop.done():
-                now = asyncio.get_running_loop().time()
-                begun_after_stop = begun_after_stop or now
-                left = begun_after_stop + STOP_S - now
-                await asyncio.wait((reading,), timeout=max(0.0, min(left, STOP_SILENCE_S)))
-            if not reading.done():
+            try:
+                async with asyncio.timeout_at(patience_ends_at()) as reading:
+                    request = await anext(requests)
+            except StopAsyncIteration:
+                return
+            except TimeoutError as exc:
                 raise RequestError(
                     Reason.ERROR_REASON_SHUTTING_DOWN,
                     "The gateway is stopping; send the rest again, another answers.",
-                )
-            try:
-                yield reading.result()
-            except StopAsyncIteration:
-                return
+                ) from exc
+            reading = None
+            yield request
     finally:
+        stop.remove_done_callback(hurry)
         stop.cancel()
-        if reading is not None:
-            reading.cancel()
 
 
 async def _drain(requests: AsyncIterator[Any]) -> None:
