@@ -17,10 +17,20 @@ def system_clock() -> datetime:
 
 
 def file_clock(path: Path) -> Clock:
-    """Return a clock that stands at the ISO instant written in a file, for tests and demos."""
+    """Return a clock that stands at the ISO instant written in a file, for tests and demos.
+
+    The file is read again when it was replaced or written to.
+    """
+    read: tuple[int, int] | None = None
+    instant = _EPOCH
 
     def now() -> datetime:
-        return datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
+        nonlocal read, instant
+        stat = path.stat()
+        if (stat.st_ino, stat.st_mtime_ns) != read:
+            instant = datetime.fromisoformat(path.read_text().strip()).astimezone(UTC)
+            read = (stat.st_ino, stat.st_mtime_ns)
+        return instant
 
     return now
 
