@@ -151,9 +151,10 @@ def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> heal
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
         PaymentServicer(store, laws, settings), server
     )
-    category_service_pb2_grpc.add_CategoryServiceServicer_to_server(
-        CategoryServicer(store, laws, inquiry, settings), server
-    )
+    categories = CategoryServicer(store, laws, inquiry, settings)
+    category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
+    # What a gateway left that was killed.
+    categories.begin_sweep()
     health_servicer = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (*SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name)

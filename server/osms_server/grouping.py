@@ -40,7 +40,7 @@ class RegisterWriter:
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((checked, future))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._work())
+            self._task = self._store.begin(self._work())
         # A caller that goes away does not take it back: it is written with the others.
         return await future
 

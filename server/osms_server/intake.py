@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -18,13 +19,15 @@ class Room:
         self._weight_max = weight_max
         self._weight = 0
         self._freed = asyncio.Event()
+        self._turn = asyncio.Lock()
 
     async def enter(self, weight: int) -> None:
-        """Wait until there is room."""
-        while self._weight and self._weight + weight > self._weight_max:
-            self._freed.clear()
-            await self._freed.wait()
-        self._weight += weight
+        """Wait until there is room; who came first enters first, however heavy."""
+        async with self._turn:
+            while self._weight and self._weight + weight > self._weight_max:
+                self._freed.clear()
+                await self._freed.wait()
+            self._weight += weight
 
     def leave(self, weight: int) -> None:
         """Give the room to those who wait."""
@@ -46,19 +49,14 @@ async def in_order(
     """
     under_way: asyncio.Queue[asyncio.Task[Result] | None] = asyncio.Queue(ITEMS_AHEAD_MAX)
 
-    async def begin(item: Item, weight: int) -> Result:
-        try:
-            return await work(item)
-        finally:
-            room.leave(weight)
-
     async def read_ahead() -> None:
         try:
             async for item in items:
                 weight = weigh(item)
                 await room.enter(weight)
-                task = asyncio.create_task(begin(item, weight))
-                task.add_done_callback(_look_at)
+                task = asyncio.create_task(work(item))
+                # Not in the task: one that is cancelled before it begins leaves, too.
+                task.add_done_callback(partial(_leave, room, weight))
                 await under_way.put(task)
         finally:
             await under_way.put(None)
@@ -76,7 +74,8 @@ async def in_order(
                 left.cancel()
 
 
-def _look_at(task: "asyncio.Task[Any]") -> None:
-    """Take note of an error nobody waits for, lest the loop print it whole."""
+def _leave(room: Room, weight: int, task: "asyncio.Task[Any]") -> None:
+    """Give room, and look at an error nobody may wait for, lest the loop print it whole."""
+    room.leave(weight)
     if not task.cancelled():
         task.exception()

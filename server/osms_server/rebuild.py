@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from typing import Annotated
 
@@ -94,7 +94,12 @@ def _done(
         futures = [pool.submit(_work, settings, part, dry_run=dry_run) for part in parts]
         for future in as_completed(futures):
             with in_words():
-                yield future.result()
+                try:
+                    yield future.result()
+                except BrokenExecutor as exc:
+                    raise ChildProcessError(
+                        "A process of the rebuild was killed. Run it again: it goes on from there."
+                    ) from exc
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -5,7 +5,6 @@ copied to the facts, and walked to bring the ledgers up.
 """
 
 import json
-from collections.abc import Sequence
 
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,14 +17,8 @@ from osms_storage.category_records import (
     SyncOutcome,
     SyncResult,
 )
-from osms_storage.comparison import (
-    Comparison,
-    Part,
-    compare_again,
-    forget_changes,
-    last_applied,
-)
-from osms_storage.errors import RunAbandonedError
+from osms_storage.comparison import Comparison, forget_changes, last_applied
+from osms_storage.errors import OutdatedComparisonError, RunAbandonedError
 from osms_storage.ledgers import reproject_assignments
 from osms_storage.reference import ReferenceData
 from osms_storage.schema import feed_delivery, staged_change, staged_record, sync_run
@@ -61,21 +54,19 @@ async def apply_run(
     counts: tuple[int, int],
     data: ReferenceData,
     guard: ShrinkGuard | None,
-    unclosable: Sequence[Part],
     operator_reason: str | None = None,
 ) -> SyncResult:
     """Apply a staged sync in this unit, or hold it if the guard says so (None: no guard).
 
-    ``counts`` are records received and rejected; ``unclosable`` parts of a scope are never closed.
-    Raises RunAbandonedError if the run was discarded meanwhile.
+    ``counts`` are records received and rejected. Raises RunAbandonedError if the run was discarded
+    meanwhile, OutdatedComparisonError if another gateway on this store applied a sync meanwhile.
     """
     connection = unit.connection
     state = await connection.scalar(select(sync_run.c.state).where(sync_run.c.id == run_id))
     if state not in (RECEIVING, HELD):
         raise RunAbandonedError
     if header.snapshot and comparison.last_batch != await last_applied(connection):
-        # Another gateway on this store applied a sync meanwhile.
-        comparison = await compare_again(connection, run_id, header, unclosable)
+        raise OutdatedComparisonError
     records, rejected = counts
     done = SyncCounts(records, comparison.changed, rejected, comparison.closing.total())
     shrink = _shrink(comparison, guard)

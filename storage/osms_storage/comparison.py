@@ -17,7 +17,7 @@ from osms_storage.engines import refresh_statistics
 from osms_storage.ledgers import EVERYBODY
 from osms_storage.schema import assignment, staged_change, staged_record, sync_run
 from osms_storage.store import Store
-from osms_storage.syncs import write_removal_reasons
+from osms_storage.syncs import keep_alive, write_removal_reasons
 
 RECORDS_AT_A_TIME = 20_000
 """About how many staged records, or known versions, one statement compares."""
@@ -148,9 +148,10 @@ async def compare_delta(connection: AsyncConnection, run_id: int, header: SyncHe
 async def compare_snapshot(
     store: Store, run_id: int, header: SyncHeader, unclosable: Sequence[Part]
 ) -> Comparison:
-    """Compare a staged snapshot, some people at a time; no sync may be applied meanwhile.
+    """Compare a staged snapshot, some people at a time.
 
-    ``unclosable`` parts of its scope are never closed.
+    ``unclosable`` parts of its scope are never closed. Raises RunAbandonedError if the run ends
+    meanwhile; that another sync is applied meanwhile is found when it is to be applied.
     """
     async with store.writing("SYNC") as unit:
         await forget_changes(unit.connection, run_id)
@@ -163,6 +164,7 @@ async def compare_snapshot(
     while after < _EVERYBODY["upto"]:
         store.check_open()
         async with store.writing("SYNC") as unit:
+            await keep_alive(unit.connection, run_id)
             upto = await _next_bound(unit.connection, run_id, after)
             parts.append({"after": after, "upto": upto})
             await _compare(unit.connection, run_id, header, parts[-1], comparison)
@@ -173,18 +175,6 @@ async def compare_snapshot(
         store.check_open()
         async with store.reading() as connection:
             comparison.open_spans += await _count_open(connection, run_id, header, people)
-    return comparison
-
-
-async def compare_again(
-    connection: AsyncConnection, run_id: int, header: SyncHeader, unclosable: Sequence[Part]
-) -> Comparison:
-    """Compare a staged snapshot at once, within the transaction that applies it."""
-    await forget_changes(connection, run_id)
-    comparison = Comparison()
-    await _compare(connection, run_id, header, _EVERYBODY, comparison)
-    comparison.closing = await _count_closing(connection, run_id, unclosable)
-    comparison.open_spans = await _count_open(connection, run_id, header, _EVERYBODY)
     return comparison
 
 

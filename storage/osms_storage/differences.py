@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.keys import among
-from osms_storage.records import CheckedRegister, NameRow, PaymentLine, RawLine, Suspension
+from osms_storage.records import CheckedRegister, NameRow, Payer, PaymentLine, RawLine, Suspension
 from osms_storage.schema import payment, person_name, register_document, suspense
 
 
@@ -104,4 +104,7 @@ def _raw_difference(suspended: Suspension, row: Any) -> Difference | None:
         before = row.amount if field == "amount_tiyn" else getattr(row, field)
         if before != getattr(raw, field):
             return Difference(raw.line_no, field, before, getattr(raw, field))
+    payer_before = None if row.payer_bin is None else Payer(row.payer_bin, row.payer_name)
+    if payer_before != raw.payer:
+        return Difference(raw.line_no, "payer", None, None)
     return None

@@ -4,7 +4,9 @@ StoreError
 ├── StoreUnavailableError   ask again later
 ├── StoreFullError          make room, then ask again
 ├── RunAbandonedError       send the sync again
+├── OutdatedComparisonError compare the sync again
 ├── LawChangedError         run the command again
+├── RebuildEndedError       nothing, or run the command again
 └── SchemaMismatchError     migrate the store, or run the matching release
 """
 
@@ -33,6 +35,19 @@ class LawChangedError(StoreError):
     ) -> None:
         # An argument, lest the error be lost on its way from another process.
         super().__init__(message)
+
+
+class RebuildEndedError(StoreError):
+    """Another process has ended the rebuild that this one was a part of."""
+
+    def __init__(
+        self, message: str = "Another rebuild of the ledgers has ended meanwhile."
+    ) -> None:
+        super().__init__(message)
+
+
+class OutdatedComparisonError(StoreError):
+    """Another sync was applied since a snapshot was compared with what was known."""
 
 
 class SchemaMismatchError(StoreError):

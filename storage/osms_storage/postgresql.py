@@ -21,7 +21,7 @@ from osms_storage.schema import LEDGER_COLUMNS
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 600.0
-"""A snapshot of the whole nation is compared by one statement."""
+"""What a snapshot changes for the whole nation is applied by one statement."""
 COPY_ROWS_MIN = 200
 """From so many rows on, COPY into a staging table is cheaper than arrays in a statement."""
 _WRITE_LOCK = 0x05_35_4D_53

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import astuple, dataclass, replace
 from itertools import pairwise
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.engines import bulk_insert
-from osms_storage.errors import LawChangedError
+from osms_storage.errors import LawChangedError, RebuildEndedError
 from osms_storage.ledgers import EVERYBODY, write_ledgers
 from osms_storage.projection import CoverPolicy
 from osms_storage.reference import ReferenceData, newest_reference_revision
@@ -67,29 +67,33 @@ async def begin_rebuild(
 
     A dry run begins anew and leaves no trace.
     """
-    async with store.writing("REBUILD") as unit:
-        connection = unit.connection
-        if not dry_run and (interrupted := await _interrupted(connection, reference_revision)):
+    async with store.reading() as connection:
+        interrupted = [] if dry_run else await _interrupted(connection, reference_revision)
+        if interrupted:
             return interrupted
         bounds = [-1, *await _bounds(connection, parts), EVERYBODY]
-        begun = [
-            Part(upto, reference_revision, done_through=after) for after, upto in pairwise(bounds)
-        ]
-        if not dry_run:
-            await connection.execute(delete(rebuild).where(rebuild.c.projection == LEDGER))
-            await _keep(connection, begun)
-        return begun
+    begun = [Part(upto, reference_revision, done_through=after) for after, upto in pairwise(bounds)]
+    if not dry_run:
+        async with store.writing("REBUILD") as unit:
+            await unit.connection.execute(delete(rebuild).where(rebuild.c.projection == LEDGER))
+            rows = [(LEDGER, *astuple(part)) for part in begun]
+            await bulk_insert(unit.connection, rebuild, _COLUMNS, rows)
+    return begun
 
 
 async def _bounds(connection: AsyncConnection, parts: int) -> list[int]:
     """Return people who split all ledgers into parts of equal size."""
     count = await connection.scalar(select(func.count()).select_from(ledger)) or 0
-    bounds = set()
-    for number in range(1, parts):
-        people = select(ledger.c.iin).order_by(ledger.c.iin)
-        bound = await connection.scalar(people.offset(count * number // parts).limit(1))
-        bounds |= set() if bound is None else {bound}
-    return sorted(bounds)
+    bounds: list[int] = []
+    last = -1
+    while len(bounds) < parts - 1:
+        people = select(ledger.c.iin).where(ledger.c.iin > last).order_by(ledger.c.iin)
+        bound = await connection.scalar(people.offset(count // parts).limit(1))
+        if bound is None:
+            break
+        bounds.append(bound)
+        last = bound
+    return bounds
 
 
 async def rebuild_part(
@@ -97,8 +101,9 @@ async def rebuild_part(
 ) -> AsyncIterator[Part]:
     """Mend every ledger of a part that differs; yield where it stands, at first and by page.
 
-    A dry run writes nothing. Raises LawChangedError if the law is not the store's newest one, also
-    when that comes while it runs.
+    A dry run writes nothing. Otherwise raises LawChangedError if the law is not the store's newest
+    one, also when that comes while it runs, and RebuildEndedError if another process ended the
+    rebuild.
     """
     yield part
     pages = verify_ledgers(store, data, policy, after=part.done_through, upto=part.upto)
@@ -112,7 +117,7 @@ async def rebuild_part(
                     raise LawChangedError
                 mended = await _mend(unit.connection, page.wrong, data, policy)
                 part = replace(part, differed=part.differed + mended)
-                await _keep(unit.connection, [part])
+                await _keep(unit.connection, part)
         yield part
 
 
@@ -142,6 +147,11 @@ async def _interrupted(connection: AsyncConnection, reference_revision: int) -> 
     return [Part(*row) for row in rows]
 
 
-async def _keep(connection: AsyncConnection, parts: Sequence[Part]) -> None:
-    rows = [(LEDGER, *astuple(part)) for part in parts]
-    await bulk_insert(connection, rebuild, _COLUMNS, rows, update=_COLUMNS[2:])
+async def _keep(connection: AsyncConnection, part: Part) -> None:
+    kept = await connection.execute(
+        update(rebuild)
+        .where(rebuild.c.projection == LEDGER, rebuild.c.upto == part.upto)
+        .values(done_through=part.done_through, people=part.people, differed=part.differed)
+    )
+    if not kept.rowcount:
+        raise RebuildEndedError

@@ -1,7 +1,7 @@
 """The embedded engine: one SQLite file in WAL mode, driven by aiosqlite.
 
-Holds only what differs between engines: how to open and lock, how to name many keys in one
-statement, and what the driver's errors mean.
+Holds only what differs between engines: how to open and lock, how to write many rows, and what the
+driver's errors mean.
 """
 
 import sqlite3

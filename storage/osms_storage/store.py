@@ -130,7 +130,7 @@ class Store:
         traceback: TracebackType | None,
     ) -> None:
         self._closing = True
-        if self._finishing:
+        while self._finishing:
             await asyncio.wait(self._finishing)
         if self._hot is not None:
             await self._hot.close()

@@ -81,14 +81,7 @@ async def stage_records(
     Raises RunAbandonedError if the run was idle for so long that it was discarded.
     """
     async with store.writing("SYNC") as unit:
-        touched = await unit.connection.execute(
-            update(sync_run)
-            .where(sync_run.c.id == run_id, sync_run.c.state == RECEIVING)
-            .values(received_at=to_microseconds(system_clock()))
-        )
-        if not touched.rowcount:
-            raise RunAbandonedError
-        # Of two records of one key the last one stays.
+        await keep_alive(unit.connection, run_id)
         last = {record[:4]: (run_id, *record[:6], _reason_id(record)) for record in records}
         await bulk_insert(
             unit.connection,
@@ -114,15 +107,21 @@ async def write_removal_reasons(connection: AsyncConnection, reasons: Iterable[s
     await bulk_insert(connection, removal_reason, ("id", "reason"), rows, update=())
 
 
+async def keep_alive(connection: AsyncConnection, run_id: int) -> None:
+    """Note that a run is worked on; raise RunAbandonedError if it has ended."""
+    kept = await connection.execute(
+        update(sync_run)
+        .where(sync_run.c.id == run_id, sync_run.c.state.in_((RECEIVING, HELD)))
+        .values(received_at=to_microseconds(system_clock()))
+    )
+    if not kept.rowcount:
+        raise RunAbandonedError
+
+
 async def discard_run(store: Store, run_id: int) -> None:
-    """Forget a sync that was not committed."""
+    """Forget a sync that was not applied."""
     async with store.writing("SYNC") as unit:
         await _discard(unit.connection, [run_id])
-
-
-async def discard_in(unit: Unit, run_id: int) -> None:
-    """Forget a sync within a unit of work."""
-    await _discard(unit.connection, [run_id])
 
 
 async def _discard_abandoned(connection: AsyncConnection) -> None:
@@ -139,7 +138,7 @@ async def _discard_abandoned(connection: AsyncConnection) -> None:
 async def _discard(connection: AsyncConnection, run_ids: Sequence[int]) -> None:
     for run_id in run_ids:
         # The row stays, so that its id is never given to another run. One that was applied or held
-        # meanwhile, by a commit whose caller went away, is left as it is.
+        # meanwhile is left as it is.
         discarded = await connection.execute(
             update(sync_run)
             .where(sync_run.c.id == run_id, sync_run.c.state == RECEIVING)

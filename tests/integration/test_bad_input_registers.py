@@ -222,6 +222,9 @@ def test_a_suspended_row_that_differs_is_named(stubs: Stubs) -> None:
     result = registers.ingest_one(stubs, other)
     assert result.refusal == pb.REGISTER_REFUSAL_CONFLICT
     assert result.field == "rows[2].iin"
+    other = registers.changed(sent)
+    other.rows[1].payer.bin = OTHER_BIN
+    assert registers.ingest_one(stubs, other).field == "rows[2].payer"
 
 
 def test_no_text_in_one_field_can_pass_for_text_in_two(stubs: Stubs) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, update
 from osms_server.law import Law
 from osms_storage.category_records import CategoryRecord
 from osms_storage.enactment import apply_reference
-from osms_storage.errors import LawChangedError
+from osms_storage.errors import LawChangedError, RebuildEndedError
 from osms_storage.rebuilds import (
     Part,
     begin_rebuild,
@@ -235,3 +235,17 @@ async def test_the_parts_of_a_rebuild_are_everybody_once(copy: Copy) -> None:
         assert sum(part.people for part in ended) == len(PEOPLE) + 1
         assert sum(part.differed for part in ended) == SPOILT
         assert await wrong_ledgers(store) == []
+
+
+async def test_a_part_of_a_rebuild_that_was_ended_stops(copy: Copy) -> None:
+    """Of two commands the first to finish ends the other, which leaves no part behind."""
+    path = copy()
+    async with Store(path, clock=clock()) as store:
+        await record_people(store)
+        (part,) = await begin_rebuild(store, await newest_law(store), 1)
+        steps = rebuild_part(store, LAW.data, LAW.policy, part)
+        assert [(await anext(steps)).people for _ in range(2)] == [0, PAGE_PEOPLE]
+        await end_rebuild(store)
+        with pytest.raises(RebuildEndedError):
+            await anext(steps)
+        assert (await rebuilt(store)).people == len(PEOPLE)

@@ -1,17 +1,23 @@
 """Syncs on their way in: numbers of deltas, comparison, and what is left of those that ended."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from datetime import date, timedelta
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import select, update
 
+from osms.v1 import category_service_pb2 as pb
+from osms_server.inquiry import Inquiry
+from osms_server.law import Laws
+from osms_server.services import CategoryServicer
+from osms_server.settings import Settings
 from osms_storage import comparison, syncs
 from osms_storage.categories import apply_run
-from osms_storage.category_records import CategoryRecord, ShrinkGuard, SyncOutcome
+from osms_storage.category_records import CategoryRecord, ShrinkGuard, SyncOutcome, SyncResult
 from osms_storage.clock import system_clock, to_microseconds
-from osms_storage.errors import RunAbandonedError
+from osms_storage.errors import OutdatedComparisonError, RunAbandonedError
 from osms_storage.ledgers import read_ledgers
 from osms_storage.schema import staged_change, staged_protection, staged_record, sync_run
 from osms_storage.store import Store
@@ -115,18 +121,23 @@ async def test_a_snapshot_is_compared_again_if_the_store_has_moved_on(
         assert compared.closing.total() == 1
         await record_sync(store, delta(1, later), pensions(PEOPLE[3:4]))
         assert await read_spans(store) == {(iin, False) for iin in PEOPLE[:4]}
-        async with store.writing("SYNC") as unit:
-            result = await apply_run(
-                unit,
-                run_id,
-                header,
-                compared,
-                content=bytes(32),
-                counts=(2, 0),
-                data=LAW.data,
-                guard=None,
-                unclosable=[],
-            )
+
+        async def apply(compared: comparison.Comparison) -> SyncResult:
+            async with store.writing("SYNC") as unit:
+                return await apply_run(
+                    unit,
+                    run_id,
+                    header,
+                    compared,
+                    content=bytes(32),
+                    counts=(2, 0),
+                    data=LAW.data,
+                    guard=None,
+                )
+
+        with pytest.raises(OutdatedComparisonError):
+            await apply(compared)
+        result = await apply(await comparison.compare_snapshot(store, run_id, header, []))
         assert result.counts.closed == 2
         assert await read_spans(store) == {
             *((iin, False) for iin in PEOPLE[:2]),
@@ -171,3 +182,98 @@ async def test_registers_are_taken_while_a_snapshot_is_compared(
         await record_register(store, register_of("P", DAY, rows))
         assert not comparing.done()
         assert (await comparing).changed == len(PEOPLE)
+
+
+async def test_a_comparison_ends_with_its_run(
+    new_store: StoreFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that another gateway ended is compared no further, and leaves nothing behind."""
+    monkeypatch.setattr(comparison, "RECORDS_AT_A_TIME", 1)
+    header = snapshot(DAY, SCOPE)
+    async with new_store(clock_at(DAY)) as store:
+        run_id = await syncs.open_run(store, header)
+        await syncs.stage_records(store, run_id, pensions(PEOPLE), [])
+        comparing = asyncio.create_task(comparison.compare_snapshot(store, run_id, header, []))
+        await asyncio.sleep(0)
+        await syncs.discard_run(store, run_id)
+        with pytest.raises(RunAbandonedError):
+            await comparing
+        await syncs.sweep(store)
+        async with store.reading() as connection:
+            for table in (staged_record, staged_change):
+                assert not (await connection.execute(select(table))).all()
+
+
+async def test_a_run_that_is_compared_is_not_silent(new_store: StoreFactory) -> None:
+    """However long it takes since its last chunk, it is not forgotten."""
+    header = snapshot(DAY, SCOPE)
+    async with new_store(clock_at(DAY)) as store:
+        run_id = await syncs.open_run(store, header)
+        await syncs.stage_records(store, run_id, pensions(PEOPLE), [])
+        idle_since = system_clock() - syncs.ABANDONED_AFTER - timedelta(seconds=1)
+        async with store.writing("TEST") as unit:
+            await unit.connection.execute(
+                update(sync_run).values(received_at=to_microseconds(idle_since))
+            )
+        await comparison.compare_snapshot(store, run_id, header, [])
+        await syncs.open_run(store, delta(1, DAY))
+        async with store.reading() as connection:
+            state = select(sync_run.c.state).where(sync_run.c.id == run_id)
+            assert await connection.scalar(state) == syncs.RECEIVING
+
+
+async def test_a_client_that_leaves_amid_the_commit_does_not_take_it_back(
+    new_store: StoreFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync is applied all the same, and what it brought is dropped."""
+    comparing = asyncio.Event()
+
+    async def compare_slowly(*arguments: Any) -> comparison.Comparison:
+        comparing.set()
+        await asyncio.sleep(0.05)
+        return await comparison.compare_snapshot(*arguments)
+
+    monkeypatch.setattr("osms_server.services.category.compare_snapshot", compare_slowly)
+    header = pb.SyncHeader(
+        sender="state_corporation",
+        kind=pb.SYNC_KIND_SNAPSHOT,
+        as_of=DAY.isoformat(),
+        scope=[pb.SyncScope(source="labour", category="STATE_PAID-a")],
+        declared_records=1,
+    )
+    record = pb.CategoryRecord(
+        iin=str(PEOPLE[0]), source="labour", category="STATE_PAID-a", assigned_on="2020-01-01"
+    )
+
+    async def requests() -> AsyncIterator[pb.SyncCategoriesRequest]:
+        yield pb.SyncCategoriesRequest(header=header)
+        yield pb.SyncCategoriesRequest(chunk=pb.SyncChunk(records=[record]))
+        yield pb.SyncCategoriesRequest(commit=pb.SyncCommit())
+
+    async with new_store(clock_at(DAY)) as store:
+        laws = Laws(store)
+        servicer = CategoryServicer(store, laws, Inquiry(store, laws), Settings())
+
+        async def call() -> None:
+            async for _ in servicer.SyncCategories(requests(), cast(Any, None)):
+                pass
+
+        leaving = asyncio.create_task(call())
+        await comparing.wait()
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        for _ in range(1_000):
+            (run,) = await rows_of(store, select(sync_run))
+            if run.state == syncs.APPLIED and not run.staged:
+                break
+            await asyncio.sleep(0.01)
+        assert await read_spans(store) == {(PEOPLE[0], False)}
+        assert (run.state, run.staged) == (syncs.APPLIED, 0)
+        assert not await rows_of(store, select(staged_record))
+
+
+async def rows_of(store: Store, statement: Any) -> list[Any]:
+    """Return the rows of a statement."""
+    async with store.reading() as connection:
+        return list(await connection.execute(statement))

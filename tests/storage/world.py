@@ -133,7 +133,6 @@ async def record_sync(
             counts=(len(records), len(protected)),
             data=LAW.data,
             guard=guard,
-            unclosable=unclosable,
         )
     return syncs.recorded(result, unit)
 

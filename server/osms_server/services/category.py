@@ -1,7 +1,7 @@
 """CategoryService: syncs in, and how fresh every source is."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import date
 from typing import Any
 
@@ -21,17 +21,19 @@ from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 from osms_storage import categories, syncs
 from osms_storage.category_records import ShrinkGuard, SyncHeader, SyncResult
-from osms_storage.comparison import compare_delta, compare_snapshot
-from osms_storage.errors import StoreError
+from osms_storage.comparison import Comparison, compare_delta, compare_snapshot
+from osms_storage.errors import OutdatedComparisonError, StoreError, StoreUnavailableError
 from osms_storage.feeds import held_runs, read_feeds
 from osms_storage.reference import UNSPECIFIED
-from osms_storage.store import Store
+from osms_storage.store import Store, Unit
 
 _log = logger(__name__)
 
 DELTA_NUMBERS_AHEAD_MAX = 1_000
 """How far a snapshot may move its sender's delta number on."""
 OPERATOR_REASON_MAX = 500
+COMPARISONS_MAX = 5
+"""How often a snapshot is compared while other gateways go on applying syncs."""
 ASSIGNMENTS_MAX = 1_000
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -67,24 +69,34 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                     if rejected:
                         yield pb.SyncCategoriesResponse(rejected=rejected)
                 else:
-                    result = await self._store.finish(self._commit(incoming))
-                    incoming = None
-                    self._store.begin(syncs.sweep(self._store))
+                    # From here on the sync is the commit's, whether the client waits for it or not.
+                    run, incoming = incoming, None
+                    result = await self._store.finish(self._commit(run))
                     yield pb.SyncCategoriesResponse(result=_result(result, await self._law()))
             if incoming is not None:
                 raise _out_of_order("chunk or commit")
         finally:
             if incoming is not None:
                 # Also when the client went away, which cancels this call but not the clean-up.
-                await self._discard(incoming.run_id)
+                await self._store.finish(self._discard(incoming.run_id))
 
     async def _discard(self, run_id: int) -> None:
         """Forget a sync; what fails here is collected later, and must not hide why it ended."""
         try:
-            await self._store.finish(syncs.discard_run(self._store, run_id))
-            self._store.begin(syncs.sweep(self._store))
+            await syncs.discard_run(self._store, run_id)
         except StoreError as exc:
             _log.warning("sync not discarded", run_id=run_id, places=places(exc))
+        self.begin_sweep()
+
+    def begin_sweep(self) -> None:
+        """Begin to drop what syncs left that ended, of this gateway or of one that was killed."""
+        self._store.begin(self._sweep())
+
+    async def _sweep(self) -> None:
+        try:
+            await syncs.sweep(self._store)
+        except StoreError as exc:
+            _log.warning("staging not swept", places=places(exc))
 
     async def _law(self) -> Law:
         return await self._laws.newest()
@@ -110,39 +122,70 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         return rejected
 
     async def _commit(self, incoming: Incoming) -> SyncResult:
-        header = incoming.header
-        if incoming.received != header.declared_records:
-            raise _count_mismatch(incoming)
-        await incoming.staged()
-        unclosable = _unclosable(header, incoming.law)
-        async with self._applying:
-            comparison = None
-            if header.snapshot:
-                async with self._store.reading() as connection:
-                    known = await self._judge(connection, incoming)
-                if known is None:
-                    comparison = await compare_snapshot(
-                        self._store, incoming.run_id, header, unclosable
-                    )
-            async with self._store.writing("SNAPSHOT" if header.snapshot else "DELTA") as unit:
-                known = await self._judge(unit.connection, incoming)
-                if known is not None:
-                    await syncs.discard_in(unit, incoming.run_id)
-                    return known
-                if comparison is None:
-                    comparison = await compare_delta(unit.connection, incoming.run_id, header)
-                result = await categories.apply_run(
-                    unit,
-                    incoming.run_id,
-                    header,
-                    comparison,
-                    content=incoming.content,
-                    counts=(incoming.received, incoming.rejected),
-                    data=incoming.law.data,
-                    guard=self._guard,
-                    unclosable=unclosable,
-                )
+        """Apply a sync, or hold it, or tell its first result; what is not kept is discarded."""
+        try:
+            if incoming.received != incoming.header.declared_records:
+                raise _count_mismatch(incoming)
+            await incoming.staged()
+            async with self._applying:
+                if incoming.header.snapshot:
+                    return await self._commit_snapshot(incoming)
+                return await self._commit_delta(incoming)
+        finally:
+            # One that was applied or held stays.
+            await self._discard(incoming.run_id)
+
+    async def _commit_delta(self, incoming: Incoming) -> SyncResult:
+        async with self._store.writing("DELTA") as unit:
+            known = await self._judge(unit.connection, incoming)
+            if known is not None:
+                return known
+            comparison = await compare_delta(unit.connection, incoming.run_id, incoming.header)
+            result = await self._apply(unit, incoming, comparison)
         return syncs.recorded(result, unit)
+
+    async def _commit_snapshot(self, incoming: Incoming) -> SyncResult:
+        async with self._store.reading() as connection:
+            known = await self._judge(connection, incoming)
+        if known is not None:
+            return known
+
+        async def apply(unit: Unit, comparison: Comparison) -> SyncResult:
+            known = await self._judge(unit.connection, incoming)
+            return known or await self._apply(unit, incoming, comparison)
+
+        return await self._compared(incoming.run_id, incoming.header, incoming.law, apply)
+
+    async def _apply(self, unit: Unit, incoming: Incoming, comparison: Comparison) -> SyncResult:
+        return await categories.apply_run(
+            unit,
+            incoming.run_id,
+            incoming.header,
+            comparison,
+            content=incoming.content,
+            counts=(incoming.received, incoming.rejected),
+            data=incoming.law.data,
+            guard=self._guard,
+        )
+
+    async def _compared(
+        self,
+        run_id: int,
+        header: SyncHeader,
+        law: Law,
+        apply: Callable[[Unit, Comparison], Awaitable[SyncResult]],
+    ) -> SyncResult:
+        """Compare a snapshot and apply it; again, if another gateway applied a sync meanwhile."""
+        unclosable = _unclosable(header, law)
+        for _ in range(COMPARISONS_MAX):
+            comparison = await compare_snapshot(self._store, run_id, header, unclosable)
+            try:
+                async with self._store.writing("SNAPSHOT") as unit:
+                    result = await apply(unit, comparison)
+                return syncs.recorded(result, unit)
+            except OutdatedComparisonError:
+                _log.info("snapshot compared again", run_id=run_id)
+        raise StoreUnavailableError("Other gateways go on applying syncs.")
 
     async def _judge(self, connection: AsyncConnection, incoming: Incoming) -> SyncResult | None:
         """Return the first result of a sync that was applied before; raise if it may not be."""
@@ -211,27 +254,27 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
 
     async def _release(self, run_id: int, reason: str) -> pb.ReleaseHeldSnapshotResponse:
         law = await self._law()
+
+        async def apply(unit: Unit, comparison: Comparison) -> SyncResult:
+            header, content, counts = await _held(unit.connection, run_id)
+            return await categories.apply_run(
+                unit,
+                run_id,
+                header,
+                comparison,
+                content=content,
+                counts=counts,
+                data=law.data,
+                guard=None,
+                operator_reason=reason,
+            )
+
         async with self._applying:
             async with self._store.reading() as connection:
                 header, _, _ = await _held(connection, run_id)
-            unclosable = _unclosable(header, law)
-            comparison = await compare_snapshot(self._store, run_id, header, unclosable)
-            async with self._store.writing("SNAPSHOT") as unit:
-                header, content, counts = await _held(unit.connection, run_id)
-                result = await categories.apply_run(
-                    unit,
-                    run_id,
-                    header,
-                    comparison,
-                    content=content,
-                    counts=counts,
-                    data=law.data,
-                    guard=None,
-                    unclosable=unclosable,
-                    operator_reason=reason,
-                )
-        self._store.begin(syncs.sweep(self._store))
-        return pb.ReleaseHeldSnapshotResponse(result=_result(syncs.recorded(result, unit), law))
+            result = await self._compared(run_id, header, law, apply)
+        self.begin_sweep()
+        return pb.ReleaseHeldSnapshotResponse(result=_result(result, law))
 
     async def ListSources(
         self, request: pb.ListSourcesRequest, context: Context

@@ -60,6 +60,11 @@ class _Received:
     checked: Checked | Refusal | None = None
 
 
+def _weight(received: _Received) -> int:
+    """Return how many rows are to be written."""
+    return 0 if isinstance(received.checked, Refusal) else received.row_count
+
+
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """Takes registers, and shows and resolves what became of their lines."""
 
@@ -82,7 +87,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         results = in_order(
             self._checked(request_iterator),
             self._commit,
-            weigh=lambda received: received.row_count,
+            weigh=_weight,
             room=self._room,
         )
         async with aclosing(results):
@@ -137,6 +142,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
                 async with self._checking:
                     received.checked = await check_register(header, rows, law, today)
                 received.rows = []
+                header.ClearField("rows")
             yield received
 
     async def _commit(self, received: _Received) -> pb.RegisterResult:
