@@ -25,7 +25,8 @@ NAME_MAX = 200
 REFERENCE_MAX = 64
 
 
-_APART = "\x1f"
+FIELD_SEPARATOR, ROW_START = "\x1f", "\x1e"
+"""What stands between the texts of a canonical form: no cleaned text holds either."""
 _CONTROLS = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _TWELVE_DIGITS = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
 _PURPOSES = frozenset(core_pb2.Purpose.values()) - {core_pb2.PURPOSE_UNSPECIFIED}
@@ -211,7 +212,7 @@ def clean_all(values: list[str]) -> list[str]:
     joined = "".join(values)
     if joined.isprintable() and (
         # Apart: marks at the beginning of a text do not combine with the one before.
-        joined.isascii() or unicodedata.is_normalized("NFC", _APART.join(values))
+        joined.isascii() or unicodedata.is_normalized("NFC", FIELD_SEPARATOR.join(values))
     ):
         return list(map(str.strip, values))
     return list(map(clean, values))

@@ -19,7 +19,7 @@ from osms.values import (
     parse_iins,
     parse_month,
 )
-from osms_server.fields import clean, clean_all
+from osms_server.fields import FIELD_SEPARATOR, ROW_START, clean, clean_all
 from osms_server.law import Law
 from osms_storage.ledgers import LAST_MONTH
 from osms_storage.projection import FIRST_MONTH
@@ -27,8 +27,6 @@ from osms_storage.records import NameRow, Payer, PaymentLine, RawLine, Suspensio
 
 PERIODS_AHEAD_MAX = 24
 """A period may lie this many months after the month of receipt."""
-FIELD_SEPARATOR = "\x1f"
-_ROW_START = "\x1e"
 
 
 class Columns(NamedTuple):
@@ -49,7 +47,7 @@ class Columns(NamedTuple):
     def canonical(self) -> str:
         """Return the text that equal rows share and no others do; kept digests depend on it."""
         lines = zip(
-            repeat(_ROW_START),
+            repeat(ROW_START),
             map(str, self.line_nos),
             *self[1:8],
             map(str, self.amounts),

@@ -9,10 +9,9 @@ from hashlib import sha256
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import month_of, parse_date
-from osms_server.fields import NAME_MAX, REFERENCE_MAX, clean
+from osms_server.fields import FIELD_SEPARATOR, NAME_MAX, REFERENCE_MAX, clean
 from osms_server.law import Law
 from osms_server.register_rows import (
-    FIELD_SEPARATOR,
     Columns,
     RowReader,
     canonical_payer,
@@ -103,6 +102,12 @@ async def check_register(
         ),
         (*_header_warnings(header), *reader.warnings),
     )
+
+
+def _header_warnings(header: pb.Register) -> list[pb.LineNotice]:
+    if header.payer.bin and not valid_bin(clean(header.payer.bin)):
+        return [pb.LineNotice(line_no=0, issue=pb.LINE_ISSUE_PAYER_BIN, field="payer.bin")]
+    return []
 
 
 # --- refusals ------------------------------------------------------------------------------------
@@ -205,6 +210,9 @@ def _canonical_header(header: pb.Register) -> str:
     )
 
 
+# --- corrections ---------------------------------------------------------------------------------
+
+
 def read_correction(
     row: pb.PaymentRow, purpose_code: str, received_on: date, law: Law
 ) -> tuple[PaymentLine, NameRow | None] | Suspension:
@@ -220,9 +228,3 @@ def correction_content(row: pb.PaymentRow) -> bytes:
     """Return the digest by which a repeated correction is recognised."""
     columns = columns_of([row])._replace(line_nos=[0])
     return sha256(columns.canonical().encode()).digest()
-
-
-def _header_warnings(header: pb.Register) -> list[pb.LineNotice]:
-    if header.payer.bin and not valid_bin(clean(header.payer.bin)):
-        return [pb.LineNotice(line_no=0, issue=pb.LINE_ISSUE_PAYER_BIN, field="payer.bin")]
-    return []

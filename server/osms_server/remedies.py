@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import parse_iin
-from osms_server.fields import clean
+from osms_server.fields import FIELD_SEPARATOR, clean
 from osms_server.law import Law
 from osms_server.registers import AMOUNT_MAX_TIYN, correction_content, read_correction
 from osms_storage.payments import reverse_payments
@@ -116,7 +116,7 @@ def _reversal_line(law: Law, line: pb.ReversalLine, reversed_on: date) -> Revers
         iin=iin,
         amount_tiyn=line.amount_tiyn,
         reason=REASON_CODES[line.reason_code],
-        content=sha256("\x1f".join(content).encode()).digest(),
+        content=sha256(FIELD_SEPARATOR.join(content).encode()).digest(),
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from osms.v1 import category_service_pb2 as pb
 from osms.values import parse_date, parse_iins
 from osms_server.errors import Reason
-from osms_server.fields import Fields, clean, clean_all
+from osms_server.fields import FIELD_SEPARATOR, ROW_START, Fields, clean, clean_all
 from osms_server.law import Law
 from osms_storage.category_records import CategoryRecord, SyncHeader
 from osms_storage.reference import UNSPECIFIED, Source
@@ -99,7 +99,7 @@ def _canonical(header: SyncHeader) -> str:
     scope = ",".join(f"{source_id}/{category_id}" for source_id, category_id in header.scope)
     kind = "SNAPSHOT" if header.snapshot else "DELTA"
     fields = (header.sender_id, kind, header.delta_number, header.as_of, scope)
-    return "\x1f".join(map(str, (*fields, header.declared_records)))
+    return FIELD_SEPARATOR.join(map(str, (*fields, header.declared_records)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,10 @@ class Incoming:
         """Return usable records, the people to protect from closing, and the rejected records."""
         columns = [list(map(attrgetter(name), records)) for name in _Texts._fields]
         # A clean text holds no separator, so no two records share a form.
-        lines = zip(repeat("\x1e"), *map(clean_all, columns), strict=False)  # the first has no end
-        self._digest.update("".join(map("\x1f".join, lines)).encode())
+        lines = zip(
+            repeat(ROW_START), *map(clean_all, columns), strict=False
+        )  # the first has no end
+        self._digest.update("".join(map(FIELD_SEPARATOR.join, lines)).encode())
         usable: list[CategoryRecord] = []
         protected: list[int] = []
         rejected: list[pb.RejectedRecord] = []
