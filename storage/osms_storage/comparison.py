@@ -28,7 +28,8 @@ _EVERYBODY = {"after": -1, "upto": EVERYBODY}
 Part = tuple[int, int]
 """A source and a category."""
 
-# Every table is held to the same people, so that no plan reads more than these at a time.
+# Every table is held to the same people, so that no plan reads more than these at a time; the
+# planner has to know how many they are (see refresh_statistics).
 _AMONG = "{row}.iin > :after AND {row}.iin <= :upto"
 _SAME = """
 {one}.iin = {other}.iin AND {one}.source_id = {other}.source_id
@@ -52,6 +53,24 @@ INSERT INTO staged_change (run_id, iin, source_id, category_id, assigned_on, rem
   removal_source_id, removal_reason_id, closing)
 """
 
+_IS_CHANGED = """
+(l.iin IS NULL OR l.removed_on IS DISTINCT FROM s.removed_on
+  OR l.removal_source_id IS DISTINCT FROM s.removal_source_id
+  OR l.removal_reason_id IS DISTINCT FROM s.removal_reason_id)
+"""
+
+# A delta is of few people: what is known of each of them is looked up.
+_FIND_CHANGED_BY_DELTA = f"""
+{_INTO_CHANGES}
+SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
+  s.removal_source_id, s.removal_reason_id, 0
+FROM staged_record s
+LEFT JOIN assignment l ON {_SAME.format(one="l", other="s")}
+  AND l.batch_id = (SELECT MAX(n.batch_id) FROM assignment n
+    WHERE {_SAME.format(one="n", other="s")})
+WHERE s.run_id = :run_id AND {_IS_CHANGED}
+"""
+
 _FIND_CHANGED = f"""
 {_INTO_CHANGES}
 SELECT s.run_id, s.iin, s.source_id, s.category_id, s.assigned_on, s.removed_on,
@@ -61,11 +80,8 @@ LEFT JOIN (
   SELECT v.* FROM assignment v
   WHERE {_AMONG.format(row="v")} AND {_IS_LATEST.format(row="v")}
 ) l ON {_SAME.format(one="l", other="s")}
-WHERE s.run_id = :run_id AND {_AMONG.format(row="s")} AND (l.iin IS NULL OR (
-  (l.removed_on IS DISTINCT FROM s.removed_on
-   OR l.removal_source_id IS DISTINCT FROM s.removal_source_id
-   OR l.removal_reason_id IS DISTINCT FROM s.removal_reason_id)
-  AND (:is_delta = 1 OR NOT {_TOUCHED_LATER.format(row="l")})))
+WHERE s.run_id = :run_id AND {_AMONG.format(row="s")} AND {_IS_CHANGED}
+  AND (l.iin IS NULL OR NOT {_TOUCHED_LATER.format(row="l")})
 """
 
 # A delta that repeats what is known: kept, because it protects the span from older snapshots.
@@ -140,7 +156,7 @@ async def compare_delta(connection: AsyncConnection, run_id: int, header: SyncHe
     """Compare a staged delta within the transaction that applies it."""
     values = _values(run_id, header)
     await forget_changes(connection, run_id)
-    found = await connection.execute(text(_FIND_CHANGED), {**values, **_EVERYBODY, "is_delta": 1})
+    found = await connection.execute(text(_FIND_CHANGED_BY_DELTA), values)
     await connection.execute(text(_FIND_CONFIRMED), values)
     return Comparison(changed=found.rowcount)
 
@@ -173,8 +189,8 @@ async def compare_snapshot(
         comparison.closing = await _count_closing(unit.connection, run_id, unclosable)
     for people in parts if comparison.closing else ():
         store.check_open()
-        async with store.reading() as connection:
-            comparison.open_spans += await _count_open(connection, run_id, header, people)
+        async with store.writing("SYNC") as unit:
+            comparison.open_spans += await _count_open(unit.connection, run_id, header, people)
     return comparison
 
 
@@ -212,7 +228,7 @@ async def _compare(
     comparison: Comparison,
 ) -> None:
     values = {**_values(run_id, header), **people}
-    found = await connection.execute(text(_FIND_CHANGED), {**values, "is_delta": 0})
+    found = await connection.execute(text(_FIND_CHANGED), values)
     comparison.changed += found.rowcount
     closing = {
         "sender_id": header.sender_id,

@@ -22,6 +22,14 @@ from osms_storage.schema import LEDGER_COLUMNS
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 600.0
 """What a snapshot changes for the whole nation is applied by one statement."""
+WRITER_SETTINGS = {
+    "synchronous_commit": "on",
+    # A statement of a gateway that was killed ends, lest it keep the lock of writers.
+    "client_connection_check_interval": "2s",
+    # A statement is planned for the rows at hand: a plan kept from deltas of ten records compares
+    # each of a nation's with each.
+    "plan_cache_mode": "force_custom_plan",
+}
 COPY_ROWS_MIN = 200
 """From so many rows on, COPY into a staging table is cheaper than arrays in a statement."""
 _WRITE_LOCK = 0x05_35_4D_53
@@ -50,7 +58,7 @@ def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
-        connect_args={**arguments, "server_settings": {"synchronous_commit": "on"}},
+        connect_args={**arguments, "server_settings": WRITER_SETTINGS},
     )
     reader = create_async_engine(
         url,

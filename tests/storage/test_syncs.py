@@ -277,3 +277,15 @@ async def rows_of(store: Store, statement: Any) -> list[Any]:
     """Return the rows of a statement."""
     async with store.reading() as connection:
         return list(await connection.execute(statement))
+
+
+async def test_a_large_sync_is_not_compared_by_the_plan_of_small_ones(
+    new_store: StoreFactory,
+) -> None:
+    """After many deltas of one record, PostgreSQL plans anew for one of many."""
+    async with new_store(clock_at(DAY)) as store:
+        if not store.remote:
+            return
+        async with store.writing("TEST") as unit:
+            shown = await unit.connection.exec_driver_sql("SHOW plan_cache_mode")
+            assert shown.scalar() == "force_custom_plan"
