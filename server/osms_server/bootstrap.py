@@ -32,7 +32,7 @@ from osms_server.settings import Settings
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
-from osms_storage.store import Store, store_file
+from osms_storage.store import Store, newest_revision, store_file
 
 _log = logs.logger(__name__)
 
@@ -84,7 +84,7 @@ async def running_gateway(
     ``extra_handlers`` are served beside the contract, as the controls of the benchmarks are.
 
     Raises SchemaMismatchError if the store's schema is not this release's, OSError if the address
-    cannot be listened on, ValueError if it is not a loopback address.
+    cannot be listened on, ValueError if it is not a loopback address or the store was never filled.
     """
     host, _, _ = settings.listen.rpartition(":")
     if not _loopback(host):
@@ -128,10 +128,15 @@ async def _check_schema_if_reachable(store: Store) -> None:
     """
     try:
         await check_schema(store)
+        async with store.reading() as connection:
+            revision, _ = await newest_revision(connection)
     except StoreUnavailableError:
         if not store.remote:
             raise
         _log.warning("store is away")
+    else:
+        if not revision:
+            raise ValueError("The store has no reference data yet: `osms init` brings it in.")
 
 
 def _listen(server: grpc.aio.Server, address: str) -> int:

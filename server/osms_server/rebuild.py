@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
+from threading import Thread
 from typing import Annotated
 
 import typer
@@ -26,6 +28,7 @@ from osms_storage.rebuilds import (
 
 WORKERS_MAX = 64
 WORKERS = min(os.cpu_count() or 1, WORKERS_MAX)
+PARENT_CHECK_EVERY_S = 1.0
 PARTS_PER_WORKER = 16
 """So many that all workers end at about the same time."""
 
@@ -89,7 +92,9 @@ def _done(
 ) -> Iterator[Part]:
     """Yield parts as they are done."""
     # Spawned: a forked child would share what this process has opened.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=get_context("spawn"), initializer=_end_with, initargs=(os.getpid(),)
+    )
     try:
         futures = [pool.submit(_work, settings, part, dry_run=dry_run) for part in parts]
         for future in as_completed(futures):
@@ -102,6 +107,17 @@ def _done(
                     ) from exc
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the command that began it is gone, however that was killed."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_CHECK_EVERY_S)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _work(settings: Settings, part: Part, *, dry_run: bool) -> Part:

@@ -158,14 +158,19 @@ def _rows_refusal(parts: Sequence[Columns]) -> Refusal | None:
         if row.line_no == last:
             return Refusal(pb.REGISTER_REFUSAL_DUPLICATE_LINE, f"rows[{last}].line_no")
         last = row.line_no
-        if abs(row.amount_tiyn) > AMOUNT_MAX_TIYN:
-            return _invalid(f"rows[{last}].amount_tiyn")
-        for field, most in _ROW_TEXTS.items():
-            if len(getattr(row, field)) > most:
-                return _invalid(f"rows[{last}].{field}")
-        if row.payer and _too_long(row.payer):
-            return _invalid(f"rows[{last}].payer")
+        if field := _oversized_field(row):
+            return _invalid(f"rows[{last}].{field}")
     return None
+
+
+def _oversized_field(row: RawLine) -> str | None:
+    """Return the first field of a row whose value is above its limit."""
+    if abs(row.amount_tiyn) > AMOUNT_MAX_TIYN:
+        return "amount_tiyn"
+    for field, most in _ROW_TEXTS.items():
+        if len(getattr(row, field)) > most:
+            return field
+    return "payer" if row.payer and _too_long(row.payer) else None
 
 
 def _oversized(columns: Columns) -> bool:
@@ -217,8 +222,12 @@ def read_correction(
     row: pb.PaymentRow, purpose_code: str, received_on: date, law: Law
 ) -> tuple[PaymentLine, NameRow | None] | Suspension:
     """Return a corrected row as a payment with its name, or why it still cannot be one."""
+    columns = columns_of([row])
+    raw = RawLine._make(next(zip(*columns, strict=True)))
+    if field := _oversized_field(raw):
+        return Suspension(raw, pb.LINE_ISSUE_UNSPECIFIED, field)
     reader = RowReader(purpose_code, received_on, law)
-    reader.read(columns_of([row]))
+    reader.read(columns)
     if reader.suspended:
         return reader.suspended[0]
     return reader.accepted[0], (reader.names[0] if reader.names else None)

@@ -116,7 +116,8 @@ _IS_OPEN = f"""
     AND {_AMONG.format(row="w")})
 """
 
-# What the snapshot does not contain is found first: in most months that is little.
+# What the snapshot does not contain is found first: in most months that is little. A removal in it
+# that came without a day of assignment ends its span by itself.
 _FIND_CLOSING = f"""
 WITH missing AS MATERIALIZED (
   SELECT v.* FROM ({_IN_SCOPE}) v
@@ -127,6 +128,9 @@ WITH missing AS MATERIALIZED (
 SELECT :run_id, o.iin, o.source_id, o.category_id, o.assigned_on, :as_of, :sender_id, :reason_id, 1
 FROM missing o
 WHERE {_IS_OPEN.format(row="o")}
+  AND NOT EXISTS (SELECT 1 FROM staged_record x WHERE x.run_id = :run_id AND x.iin = o.iin
+    AND x.source_id = o.source_id AND x.category_id = o.category_id
+    AND x.assigned_on < 0 AND -x.assigned_on > o.assigned_on)
   AND NOT EXISTS (SELECT 1 FROM staged_protection p WHERE p.run_id = :run_id AND p.iin = o.iin)
   AND NOT {_TOUCHED_LATER.format(row="o")}
 """

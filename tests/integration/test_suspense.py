@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from osms_client import (
     Gateway,
     InvalidRequestError,
     LineIssue,
+    Payer,
     PaymentRow,
     Refund,
     RegisterOutcome,
@@ -216,3 +218,17 @@ def test_ten_thousand_lines_are_resolved_by_one_call(sdk: Gateway) -> None:
     assert [entry.row.line_no for entry in listed] == list(range(1, LINES_MAX))
     payments = list(sdk.list_payments(people[1]))
     assert len(payments) == LINES_MAX // 500
+
+
+@pytest.mark.parametrize(
+    "texts", [{"surname": "я" * 201}, {"document": "d" * 65}, {"payer": Payer("1" * 65, "")}]
+)
+def test_a_correction_keeps_to_the_limits_of_a_row(sdk: Gateway, texts: dict[str, Any]) -> None:
+    """What a register would be refused for does not get in by a correction."""
+    iin = new_iin()
+    (wrong, *_) = rows_of(iin, texts=wrong_check_digit(iin))
+    register = commit(sdk, wrong)
+    (result,) = resolve(sdk, correction(register, replace(wrong, iin=iin, **texts)))
+    assert result.outcome is ResolutionOutcome.STILL_INVALID
+    assert result.field == next(iter(texts))
+    assert standing(sdk, register).suspended.rows == 1

@@ -9,6 +9,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Table, UniqueConstraint
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from osms_server.bootstrap import running_gateway
+from osms_server.settings import Settings
 from osms_storage.errors import SchemaMismatchError
 from osms_storage.migrations import check_schema, migrate
 from osms_storage.schema import metadata
@@ -108,3 +110,14 @@ async def test_every_partition_has_the_key_of_a_payment(postgres: Postgres, copy
         url.rpartition("/")[2],
     ).split()
     assert sorted(keys) == ["payment_2017", *(f"payment_{year}" for year in range(2020, 2038))]
+
+
+async def test_a_store_that_was_only_migrated_is_not_served(copy: Copy) -> None:
+    """It holds no law to answer by, and the start says what brings it in."""
+    path = copy()
+    await migrate(path, "base")
+    await migrate(path)
+    settings = Settings(store=path, listen="127.0.0.1:0")
+    with pytest.raises(ValueError, match="osms init"):
+        async with running_gateway(settings):
+            pass

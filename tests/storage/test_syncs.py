@@ -289,3 +289,19 @@ async def test_a_large_sync_is_not_compared_by_the_plan_of_small_ones(
         async with store.writing("TEST") as unit:
             shown = await unit.connection.exec_driver_sql("SHOW plan_cache_mode")
             assert shown.scalar() == "force_custom_plan"
+
+
+async def test_a_removal_without_its_day_of_assignment_is_no_absence(
+    new_store: StoreFactory,
+) -> None:
+    """A snapshot that says so ends the span on that day; it does not close it on its own."""
+    removed_on = date(2024, 6, 1).toordinal()
+    async with new_store(clock_at(DAY)) as store:
+        await record_sync(store, delta(1, date(2024, 1, 1)), pensions(PEOPLE[:3]))
+        removal = CategoryRecord(PEOPLE[0], *SCOPE, -removed_on, removed_on, LABOUR, None)
+        sent = [removal, *pensions(PEOPLE[1:3])]
+        result = await record_sync(store, snapshot(DAY, SCOPE), sent)
+        assert (result.counts.changed, result.counts.closed) == (1, 0)
+        async with store.reading() as connection:
+            row = (await read_ledgers(connection, PEOPLE[:1]))[PEOPLE[0]]
+        assert [span.removed_on for span in row.spans] == [removed_on]
