@@ -93,7 +93,7 @@ def _done(
     """Yield parts as they are done."""
     # Spawned: a forked child would share what this process has opened.
     pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_end_with, initargs=(os.getpid(),)
+        workers, mp_context=get_context("spawn"), initializer=end_with, initargs=(os.getpid(),)
     )
     try:
         futures = [pool.submit(_work, settings, part, dry_run=dry_run) for part in parts]
@@ -109,7 +109,7 @@ def _done(
         pool.shutdown(cancel_futures=True)
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this process when the command that began it is gone, however that was killed."""
 
     def watch() -> None:

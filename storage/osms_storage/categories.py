@@ -18,10 +18,11 @@ from osms_storage.category_records import (
     SyncResult,
 )
 from osms_storage.comparison import Comparison, forget_changes, last_applied
+from osms_storage.engines import refresh_statistics
 from osms_storage.errors import OutdatedComparisonError, RunAbandonedError
 from osms_storage.ledgers import reproject_assignments
 from osms_storage.reference import ReferenceData
-from osms_storage.schema import feed_delivery, staged_change, staged_record, sync_run
+from osms_storage.schema import assignment, feed_delivery, staged_change, staged_record, sync_run
 from osms_storage.store import Unit
 from osms_storage.syncs import APPLIED, HELD, RECEIVING, SUPERSEDED
 
@@ -78,6 +79,8 @@ async def apply_run(
         return SyncResult(SyncOutcome.HELD, run_id, done, shrink=shrink)
     batch_id = await unit.open_batch("SNAPSHOT" if header.snapshot else "DELTA")
     await connection.execute(text(_APPLY), {"batch_id": batch_id, "run_id": run_id})
+    if done.changed + done.closed > LEDGER_PAGE_PEOPLE:
+        await refresh_statistics(connection, assignment)
     await _deliver(connection, run_id, batch_id, header)
     await _bring_up_ledgers(connection, run_id, data)
     await connection.execute(
@@ -129,21 +132,17 @@ async def _deliver(
 
 
 async def _bring_up_ledgers(connection: AsyncConnection, run_id: int, data: ReferenceData) -> None:
-    last = -1
-    while True:
-        people = list(
-            await connection.scalars(
-                select(staged_change.c.iin)
-                .distinct()
-                .where(staged_change.c.run_id == run_id, staged_change.c.iin > last)
-                .order_by(staged_change.c.iin)
-                .limit(LEDGER_PAGE_PEOPLE)
-            )
-        )
-        if not people:
-            return
-        await reproject_assignments(connection, people, data)
-        last = people[-1]
+    # Read by one statement: asked page by page, an engine that does not know of these new rows may
+    # go through all of them for each page.
+    people = (
+        select(staged_change.c.iin)
+        .distinct()
+        .where(staged_change.c.run_id == run_id)
+        .order_by(staged_change.c.iin)
+    )
+    async with connection.stream_scalars(people) as changed:
+        async for page in changed.partitions(LEDGER_PAGE_PEOPLE):
+            await reproject_assignments(connection, page, data)
 
 
 async def _supersede(connection: AsyncConnection, run_id: int, header: SyncHeader) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.category_records import SyncHeader, removal_reason_id
-from osms_storage.engines import refresh_statistics
+from osms_storage.engines import plan_for_values, refresh_statistics
 from osms_storage.ledgers import EVERYBODY
 from osms_storage.schema import assignment, staged_change, staged_record, sync_run
 from osms_storage.store import Store
@@ -232,6 +232,7 @@ async def _compare(
     comparison: Comparison,
 ) -> None:
     values = {**_values(run_id, header), **people}
+    await plan_for_values(connection)
     found = await connection.execute(text(_FIND_CHANGED), values)
     comparison.changed += found.rowcount
     closing = {
@@ -261,5 +262,6 @@ async def _count_closing(
 async def _count_open(
     connection: AsyncConnection, run_id: int, header: SyncHeader, people: dict[str, int]
 ) -> Counter[Part]:
+    await plan_for_values(connection)
     rows = await connection.execute(text(_COUNT_OPEN), {**_values(run_id, header), **people})
     return Counter({(row[0], row[1]): row[2] for row in rows})

@@ -39,6 +39,9 @@ class Engine(Protocol):
     async def refresh_statistics(self, connection: AsyncConnection, table: Table, /) -> None:
         """Let the planner know of many new rows, where it needs to."""
 
+    async def plan_for_values(self, connection: AsyncConnection, /) -> None:
+        """Let a transaction's statements be planned for the values they are given."""
+
     async def read_hot(self, driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the newest revision and the ledgers of people, by one statement."""
 
@@ -89,3 +92,12 @@ async def bulk_insert(
 async def refresh_statistics(connection: AsyncConnection, table: Table) -> None:
     """Let the planner know of many new rows, where it needs to."""
     await engine_of(connection.dialect.name).refresh_statistics(connection, table)
+
+
+async def plan_for_values(connection: AsyncConnection) -> None:
+    """Let the statements of a transaction be planned for the values they are given.
+
+    For statements about a range of keys: of one that it was not told PostgreSQL believes that it is
+    small. Not for those about a list of keys.
+    """
+    await engine_of(connection.dialect.name).plan_for_values(connection)

@@ -26,9 +26,6 @@ WRITER_SETTINGS = {
     "synchronous_commit": "on",
     # A statement of a gateway that was killed ends, lest it keep the lock of writers.
     "client_connection_check_interval": "2s",
-    # A statement is planned for the rows at hand: a plan kept from deltas of ten records compares
-    # each of a nation's with each.
-    "plan_cache_mode": "force_custom_plan",
 }
 COPY_ROWS_MIN = 200
 """From so many rows on, COPY into a staging table is cheaper than arrays in a statement."""
@@ -141,6 +138,11 @@ async def _copied(
 async def refresh_statistics(connection: AsyncConnection, table: Table) -> None:
     """Let the planner know of many new rows."""
     await connection.execute(text(f"ANALYZE {table.name}"))
+
+
+async def plan_for_values(connection: AsyncConnection) -> None:
+    """Let the statements of this transaction be planned for the values they are given."""
+    await connection.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 def _array_type(table: Table, name: str) -> str:

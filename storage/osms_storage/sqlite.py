@@ -110,6 +110,11 @@ async def refresh_statistics(_: AsyncConnection, __: Table) -> None:
     # would be free to do worse.
 
 
+async def plan_for_values(_: AsyncConnection) -> None:
+    """Let the statements of this transaction be planned for the values they are given."""
+    # Its plans do not depend on values.
+
+
 _HOT = f"""
 SELECT r.number, l.iin, {", ".join(f"l.{name}" for name in LEDGER_COLUMNS)}
 FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revision) r

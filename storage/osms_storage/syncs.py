@@ -157,24 +157,25 @@ async def sweep(store: Store) -> None:
         run_ids = list(await connection.scalars(ended))
     for run_id in run_ids:
         for table in (staged_record, staged_protection, staged_change):
-            while await _sweep_some(store, table, run_id):
-                pass
+            after: int | None = -1
+            while after is not None:
+                after = await _sweep_some(store, table, run_id, after)
         async with store.writing("SYNC") as unit:
             await unit.connection.execute(
                 update(sync_run).where(sync_run.c.id == run_id).values(staged=0)
             )
 
 
-async def _sweep_some(store: Store, table: Table, run_id: int) -> bool:
-    """Drop the first rows of a run from a table; return whether there are more."""
+async def _sweep_some(store: Store, table: Table, run_id: int, after: int) -> int | None:
+    """Drop rows of some people after an IIN; return the last one's if there are more."""
     store.check_open()
-    ours = table.c.run_id == run_id
+    ours = (table.c.run_id == run_id) & (table.c.iin > after)
     async with store.writing("SYNC") as unit:
         keys = select(table.c.iin).where(ours).order_by(table.c.iin)
         last = await unit.connection.scalar(keys.offset(SWEPT_AT_A_TIME).limit(1))
         rows = delete(table).where(ours)
         await unit.connection.execute(rows if last is None else rows.where(table.c.iin <= last))
-    return last is not None
+    return last
 
 
 async def expect_delta(unit: Unit, sender_id: int, number: int) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -119,3 +121,24 @@ def test_rebuild_mends_and_says_how_many(store: str) -> None:
     done = osms("rebuild", "ledger", "--store", store)
     assert (done.exit_code, "1 differed and were mended." in done.output) == (0, True)
     assert osms("verify", "ledger", "--store", store).exit_code == 0
+
+
+def test_the_processes_of_a_rebuild_end_with_their_command() -> None:
+    """Nothing of a command that was killed stays behind."""
+    script = (
+        "import os, time\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "from multiprocessing import get_context\n"
+        "from osms_server.rebuild import end_with\n"
+        "pool = ProcessPoolExecutor(\n"
+        "    1, get_context('spawn'), initializer=end_with, initargs=(os.getpid(),))\n"
+        "print(pool.submit(os.getpid).result(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert int(parent.stdout.readline()) != parent.pid
+        parent.kill()
+        # The pipe ends when the last process that holds it does.
+        assert parent.communicate(timeout=30)[0] == ""

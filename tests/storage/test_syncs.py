@@ -50,15 +50,18 @@ async def test_a_sender_may_begin_with_any_number(new_store: StoreFactory) -> No
                 await syncs.expect_delta(unit, LABOUR, 120)
 
 
+async def fall_silent(store: Store) -> None:
+    """Let all runs have been idle for so long that they are forgotten."""
+    idle_since = to_microseconds(system_clock() - syncs.ABANDONED_AFTER - timedelta(seconds=1))
+    async with store.writing("TEST") as unit:
+        await unit.connection.execute(update(sync_run).values(received_at=idle_since))
+
+
 async def test_a_run_that_fell_silent_is_forgotten(new_store: StoreFactory) -> None:
     """Another sync clears it away, and its own next chunk is refused."""
     async with new_store(clock_at(DAY)) as store:
         run_id = await syncs.open_run(store, delta(1, DAY))
-        idle_since = system_clock() - syncs.ABANDONED_AFTER - timedelta(seconds=1)
-        async with store.writing("TEST") as unit:
-            await unit.connection.execute(
-                update(sync_run).values(received_at=to_microseconds(idle_since))
-            )
+        await fall_silent(store)
         await syncs.open_run(store, delta(1, DAY))
         with pytest.raises(RunAbandonedError):
             await syncs.stage_records(store, run_id, [], [])
@@ -210,11 +213,7 @@ async def test_a_run_that_is_compared_is_not_silent(new_store: StoreFactory) -> 
     async with new_store(clock_at(DAY)) as store:
         run_id = await syncs.open_run(store, header)
         await syncs.stage_records(store, run_id, pensions(PEOPLE), [])
-        idle_since = system_clock() - syncs.ABANDONED_AFTER - timedelta(seconds=1)
-        async with store.writing("TEST") as unit:
-            await unit.connection.execute(
-                update(sync_run).values(received_at=to_microseconds(idle_since))
-            )
+        await fall_silent(store)
         await comparison.compare_snapshot(store, run_id, header, [])
         await syncs.open_run(store, delta(1, DAY))
         async with store.reading() as connection:
@@ -279,18 +278,6 @@ async def rows_of(store: Store, statement: Any) -> list[Any]:
         return list(await connection.execute(statement))
 
 
-async def test_a_large_sync_is_not_compared_by_the_plan_of_small_ones(
-    new_store: StoreFactory,
-) -> None:
-    """After many deltas of one record, PostgreSQL plans anew for one of many."""
-    async with new_store(clock_at(DAY)) as store:
-        if not store.remote:
-            return
-        async with store.writing("TEST") as unit:
-            shown = await unit.connection.exec_driver_sql("SHOW plan_cache_mode")
-            assert shown.scalar() == "force_custom_plan"
-
-
 async def test_a_removal_without_its_day_of_assignment_is_no_absence(
     new_store: StoreFactory,
 ) -> None:
@@ -305,3 +292,17 @@ async def test_a_removal_without_its_day_of_assignment_is_no_absence(
         async with store.reading() as connection:
             row = (await read_ledgers(connection, PEOPLE[:1]))[PEOPLE[0]]
         assert [span.removed_on for span in row.spans] == [removed_on]
+
+
+@pytest.mark.parametrize("people", [3, 300])
+async def test_of_a_record_sent_twice_the_last_stays(new_store: StoreFactory, people: int) -> None:
+    """In one chunk and in two, of few records and of so many that they are copied."""
+    iins = [900101390002 + number for number in range(people)]
+    gone = date(2024, 1, 1).toordinal()
+    removed = [record._replace(removed_on=gone) for record in pensions(iins)]
+    async with new_store(clock_at(DAY)) as store:
+        run_id = await syncs.open_run(store, snapshot(DAY, SCOPE))
+        await syncs.stage_records(store, run_id, [*pensions(iins), *removed[:2]], [])
+        await syncs.stage_records(store, run_id, removed[1:], [])
+        days = await rows_of(store, select(staged_record.c.iin, staged_record.c.removed_on))
+    assert sorted(map(tuple, days)) == [(iin, gone) for iin in iins]

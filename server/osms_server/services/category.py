@@ -9,12 +9,13 @@ import grpc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1 import category_service_pb2 as pb
-from osms.v1 import category_service_pb2_grpc, core_pb2
+from osms.v1 import category_service_pb2_grpc
 from osms.values import almaty_date
+from osms_server import category_messages
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import Fields, timestamp
+from osms_server.fields import Fields
 from osms_server.inquiry import Inquiry
-from osms_server.law import FeedState, Law, Laws
+from osms_server.law import Law, Laws
 from osms_server.logs import logger, places
 from osms_server.rules import SpanKind
 from osms_server.settings import Settings
@@ -24,7 +25,6 @@ from osms_storage.category_records import ShrinkGuard, SyncHeader, SyncResult
 from osms_storage.comparison import Comparison, compare_delta, compare_snapshot
 from osms_storage.errors import OutdatedComparisonError, StoreError, StoreUnavailableError
 from osms_storage.feeds import held_runs, read_feeds
-from osms_storage.reference import UNSPECIFIED
 from osms_storage.store import Store, Unit
 
 _log = logger(__name__)
@@ -72,7 +72,9 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                     # From here on the sync is the commit's, whether the client waits for it or not.
                     run, incoming = incoming, None
                     result = await self._store.finish(self._commit(run))
-                    yield pb.SyncCategoriesResponse(result=_result(result, await self._law()))
+                    yield pb.SyncCategoriesResponse(
+                        result=category_messages.sync_result(result, await self._law())
+                    )
             if incoming is not None:
                 raise _out_of_order("chunk or commit")
         finally:
@@ -235,7 +237,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 Reason.ERROR_REASON_SNAPSHOT_OUTDATED,
                 "A newer snapshot of this scope was applied.",
                 {
-                    "scope": _scope_name(law, last[0]),
+                    "scope": category_messages.scope_name(law, last[0]),
                     "last_as_of": last[1].isoformat(),
                     "as_of": header.as_of.isoformat(),
                 },
@@ -274,7 +276,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
                 header, _, _ = await _held(connection, run_id)
             result = await self._compared(run_id, header, law, apply)
         self.begin_sweep()
-        return pb.ReleaseHeldSnapshotResponse(result=_result(result, law))
+        return pb.ReleaseHeldSnapshotResponse(result=category_messages.sync_result(result, law))
 
     async def ListSources(
         self, request: pb.ListSourcesRequest, context: Context
@@ -292,7 +294,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         response = pb.ListSourcesResponse()
         for state in law.feed_states(feeds, now):
             source_id = law.data.sources[state.source].id
-            entry = _feed(state, law)
+            entry = category_messages.source_feed(state, law)
             if state.kind == "CATEGORIES":
                 entry.next_delta_number = numbers[source_id] + 1
                 entry.held_run_ids.extend(held.get(source_id, []))
@@ -306,18 +308,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         law = await self._law()
         return pb.ListCategoriesResponse(
             categories=[
-                pb.Category(
-                    code=code,
-                    sources=sorted(law.data.source_codes[id_] for id_ in category.source_ids),
-                    kind=pb.CategoryKind.Value(f"CATEGORY_KIND_{category.kind}"),
-                    restricted=category.restricted,
-                    name_kk=category.names["kk"],
-                    name_ru=category.names["ru"],
-                    name_en=category.names["en"],
-                    legal_reference=category.legal_reference,
-                    valid_from=category.valid_from.isoformat() if category.valid_from else "",
-                    valid_until=category.valid_until.isoformat() if category.valid_until else "",
-                )
+                category_messages.category(code, category, law)
                 for code, category in sorted(law.data.categories.items())
             ]
         )
@@ -387,54 +378,3 @@ def _count_mismatch(incoming: Incoming) -> RequestError:
 def _unclosable(header: SyncHeader, law: Law) -> list[tuple[int, int]]:
     """Return the parts of a scope that no snapshot closes: the dead stay dead."""
     return [part for part in header.scope if law.data.kind(*part) == DECEASED]
-
-
-def _scope_name(law: Law, part: tuple[int, int]) -> str:
-    category = "unspecified" if part[1] == UNSPECIFIED else law.data.category_codes[part[1]]
-    return f"{law.data.source_codes[part[0]]}/{category}"
-
-
-def _result(result: SyncResult, law: Law) -> pb.SyncResult:
-    message = pb.SyncResult(
-        outcome=pb.SyncOutcome.Value(f"SYNC_OUTCOME_{result.outcome}"),
-        run_id=result.run_id,
-        records=result.counts.records,
-        changed=result.counts.changed,
-        unchanged=result.counts.unchanged,
-        rejected=result.counts.rejected,
-        closed=result.counts.closed,
-        revision=result.revision,
-        shrink=[
-            pb.ScopeShrink(
-                scope=pb.SyncScope(
-                    source=law.data.source_codes[part.source_id],
-                    category=law.data.category_codes.get(part.category_id, ""),
-                ),
-                open_spans=part.open_spans,
-                closing_spans=part.closing_spans,
-                held=part.held,
-            )
-            for part in result.shrink
-        ],
-    )
-    if result.applied_at is not None:
-        message.applied_at.CopyFrom(timestamp(result.applied_at))
-    return message
-
-
-def _feed(state: FeedState, law: Law) -> pb.SourceFeed:
-    names = law.data.sources[state.source].names
-    entry = pb.SourceFeed(
-        source=state.source,
-        feed=core_pb2.FeedKind.Value(f"FEED_KIND_{state.kind}"),
-        name_kk=names["kk"],
-        name_ru=names["ru"],
-        name_en=names["en"],
-        stale_after_hours=state.stale_after_hours,
-        stale=state.stale,
-    )
-    if state.feed is not None and state.feed.applied_at is not None:
-        entry.last_applied_at.CopyFrom(timestamp(state.feed.applied_at))
-    if state.feed is not None and state.feed.as_of is not None:
-        entry.last_as_of = state.feed.as_of.isoformat()
-    return entry

@@ -18,26 +18,15 @@ from osms_server.grouping import Commit, RegisterWriter
 from osms_server.intake import Room, in_order
 from osms_server.law import Law, Laws
 from osms_server.pages import page_size, page_token, position_of
-from osms_server.registers import (
-    Checked,
-    Refusal,
-    check_register,
-)
+from osms_server.registers import Checked, Refusal, check_register
 from osms_server.remedies import resolve, reverse
 from osms_server.settings import Settings
 from osms_storage.differences import differing_line
 from osms_storage.payments import list_payments
 from osms_storage.records import CommittedRegister, SuspenseState
-from osms_storage.registers import (
-    find_registers,
-    list_registers,
-    register_states,
-)
+from osms_storage.registers import find_registers, list_registers, register_states
 from osms_storage.store import Store, newest_revision
-from osms_storage.suspense import (
-    SuspenseFilter,
-    list_suspense,
-)
+from osms_storage.suspense import SuspenseFilter, list_suspense
 
 OPERATOR_REASON_MAX = 500
 GROUPS_AHEAD = 2
