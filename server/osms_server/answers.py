@@ -1,11 +1,13 @@
 """Turns decisions into the answers of the contract. Every caller sees redacted grounds."""
 
+import secrets
 from datetime import date
+from itertools import count
 
 from osms.v1 import core_pb2
 from osms.values import format_iin, format_month
 from osms_server import rules
-from osms_server.fields import timestamp
+from osms_server.fields import set_timestamp, timestamp
 from osms_server.inquiry import View
 from osms_server.rules.texts import Language
 from osms_storage.records import PersonName
@@ -21,6 +23,9 @@ _FUNDING = {
 _GROUND = {
     ground: core_pb2.Ground.Value(f"GROUND_{ground}") for ground in rules.redact(rules.Ground)
 }
+KEPT_MAX = 65_536
+"""How many answers are kept to be copied."""
+
 _STEP = {step: core_pb2.NextStepCode.Value(f"NEXT_STEP_CODE_{step}") for step in rules.NextStep}
 
 
@@ -29,19 +34,74 @@ def decide(view: View, iin: int, day: date) -> rules.Decision:
     return rules.decide(view.law.ledger(view.ledgers.get(iin)), day, view.law.parameters)
 
 
-def brief(
-    view: View, iin: int, day: date, decision: rules.Decision, decision_id: str
+def write_brief(
+    answer: core_pb2.Eligibility,
+    view: View,
+    iin: int,
+    day: date,
+    decision: rules.Decision,
+    decision_id: str,
+) -> None:
+    """Write an answer without texts and without what a whole batch shares into a message."""
+    answer.CopyFrom(_common(decision, view.stale_sources, None))
+    answer.iin = format_iin(iin)
+    answer.service_date = day.isoformat()
+    answer.decision_id = decision_id
+
+
+def write_whole(
+    answer: core_pb2.Eligibility,
+    view: View,
+    iin: int,
+    day: date,
+    decision: rules.Decision,
+    decision_id: str,
+    language: Language,
+) -> None:
+    """Write an answer with all its fields, texts in one of kk, ru, en, into a message."""
+    answer.CopyFrom(_common(decision, view.stale_sources, language))
+    answer.iin = format_iin(iin)
+    answer.service_date = day.isoformat()
+    answer.decision_id = decision_id
+    answer.ruleset = view.law.parameters.version
+    answer.revision = view.moment.revision
+    set_timestamp(answer.decided_at, view.decided_at)
+
+
+_kept: dict[
+    tuple[int, tuple[str, ...], Language | None], tuple[rules.Decision, core_pb2.Eligibility]
+] = {}
+
+
+def _common(
+    decision: rules.Decision, stale_sources: tuple[str, ...], language: Language | None
 ) -> core_pb2.Eligibility:
-    """Return an answer without texts and without what a whole batch shares."""
-    step = rules.next_step(decision, stale=bool(view.stale_sources))
+    """Return what an answer says whoever it is about; without a language no texts.
+
+    Most people of a day share a few decisions, so these are kept. By identity, as decisions are
+    shared objects and comparing them costs more than a copy; each is kept with its answer, so that
+    its identity stays its own.
+    """
+    key = (id(decision), stale_sources, language)
+    if (kept := _kept.get(key)) is not None:
+        return kept[1]
+    if len(_kept) >= KEPT_MAX:
+        _kept.clear()
+    answer = _said(decision, stale_sources, language)
+    _kept[key] = (decision, answer)
+    return answer
+
+
+def _said(
+    decision: rules.Decision, stale_sources: tuple[str, ...], language: Language | None
+) -> core_pb2.Eligibility:
+    step = rules.next_step(decision, stale=bool(stale_sources))
+    shown = rules.redact(decision.grounds)
     answer = core_pb2.Eligibility(
-        iin=format_iin(iin),
-        service_date=day.isoformat(),
         status=_STATUS[decision.status],
         funding_source=_FUNDING[decision.funding_source],
-        grounds=[_GROUND[ground] for ground in rules.redact(decision.grounds)],
+        grounds=[_GROUND[ground] for ground in shown],
         next_step=core_pb2.NextStep(code=_STEP[step]),
-        decision_id=decision_id,
     )
     if decision.valid_through is not None:
         answer.valid_through = decision.valid_through.isoformat()
@@ -51,23 +111,23 @@ def brief(
         answer.arrears_months.extend(map(format_month, decision.arrears_months))
         answer.blocking_months.extend(map(format_month, decision.blocking_months))
         answer.restore_amount_tiyn = decision.restore_amount_tiyn
+    if language is not None:
+        answer.stale_sources.extend(stale_sources)
+        answer.next_step.text = rules.texts.next_step(step, language)
+        answer.text = rules.texts.sentence(decision.status, shown[0] if shown else None, language)
     return answer
 
 
-def whole(
-    view: View, iin: int, day: date, decision: rules.Decision, decision_id: str, language: Language
-) -> core_pb2.Eligibility:
-    """Return an answer with all its fields, texts in one of kk, ru, en."""
-    answer = brief(view, iin, day, decision, decision_id)
-    shown = rules.redact(decision.grounds)
-    step = rules.next_step(decision, stale=bool(view.stale_sources))
-    answer.next_step.text = rules.texts.next_step(step, language)
-    answer.text = rules.texts.sentence(decision.status, shown[0] if shown else None, language)
-    answer.stale_sources.extend(view.stale_sources)
-    answer.ruleset = view.law.parameters.version
-    answer.revision = view.moment.revision
-    answer.decided_at.CopyFrom(timestamp(view.decided_at))
-    return answer
+class DecisionIds:
+    """Numbers the answers of one process; no other process has the same."""
+
+    def __init__(self) -> None:
+        self._process = secrets.token_hex(6)
+        self._numbers = count(1)
+
+    def next(self) -> str:
+        """Return the id of one more answer, or of one more batch."""
+        return f"{self._process}{next(self._numbers):08x}"
 
 
 def context(view: View, decision_id: str) -> core_pb2.AnswerContext:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -25,7 +25,7 @@ from osms.v1 import (
 )
 from osms_server import logs
 from osms_server.inquiry import Inquiry
-from osms_server.interceptors import ErrorInterceptor
+from osms_server.interceptors import GuardedServer
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
 from osms_server.settings import Settings
@@ -95,7 +95,6 @@ async def running_gateway(
         await _check_schema_if_reachable(store)
         stopping = asyncio.Event()
         server = grpc.aio.server(
-            interceptors=[ErrorInterceptor(stopping)],
             maximum_concurrent_rpcs=settings.calls_max,
             options=[
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
@@ -107,8 +106,10 @@ async def running_gateway(
                 ("grpc.so_reuseport", 0),
             ],
         )
-        health_servicer = _register(server, store, settings)
-        server.add_generic_rpc_handlers(tuple(extra_handlers))
+        # It stands in for the server where handlers are registered.
+        guarded = cast(grpc.aio.Server, GuardedServer(server, stopping))
+        health_servicer = _register(guarded, store, settings)
+        guarded.add_generic_rpc_handlers(tuple(extra_handlers))
         port = _listen(server, settings.listen)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer))

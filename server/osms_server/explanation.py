@@ -1,6 +1,5 @@
 """The month ledger behind an answer: what settled each month, and which rule decided."""
 
-import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
@@ -55,15 +54,14 @@ async def explain(
     day: date,
     months: tuple[int | None, int | None],
     language: Language,
+    decision_id: str,
 ) -> pb.ExplainConsumerResponse:
     """Return an answer and how it came about."""
     decision = answers.decide(view, iin, day)
-    answer = answers.whole(view, iin, day, decision, secrets.token_hex(8), language)
     response = pb.ExplainConsumerResponse(
-        eligibility=answer,
-        rule=_rule(decision, language),
-        retention_months=decision.retention_months,
+        rule=_rule(decision, language), retention_months=decision.retention_months
     )
+    answers.write_whole(response.eligibility, view, iin, day, decision, decision_id, language)
     ledger = view.law.ledger(view.ledgers.get(iin))
     if ledger is None:
         return response

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -15,14 +17,18 @@ from osms.values import (
     almaty_date,
     parse_date,
     parse_iin,
+    parse_iins,
     parse_month,
 )
 from osms_server.errors import Reason, RequestError, Violation
 from osms_server.rules.texts import Language
+from osms_storage.clock import to_microseconds
 
 CASE_REFERENCE_MAX = 64
+DATES_MAX = 4_096
 NAME_MAX = 200
 REFERENCE_MAX = 64
+DATES_MAX = 4_096
 
 
 FIELD_SEPARATOR, ROW_START = "\x1f", "\x1e"
@@ -36,6 +42,19 @@ _LANGUAGES: dict[int, Language] = {
     core_pb2.LANGUAGE_RU: "ru",
     core_pb2.LANGUAGE_EN: "en",
 }
+
+
+_date = lru_cache(maxsize=DATES_MAX)(parse_date)
+"""Most requests of a day name one of few dates."""
+
+
+class Window(NamedTuple):
+    """The days that may be asked about, as they stand on one day."""
+
+    today: date
+    """In Almaty; what is meant where no day is named."""
+    first: date
+    last: date
 
 
 class Fields:
@@ -76,8 +95,10 @@ class Fields:
 
     def iin(self, text: str, field: str = "iin") -> int:
         """Return a valid IIN; 0 if it is not."""
+        if (number := parse_iins((text,))[0]) is not None:
+            return number
         try:
-            return parse_iin(text)
+            parse_iin(text)
         except IinMalformedError:
             description = "must be 12 ASCII digits"
         except IinCheckDigitError:
@@ -92,7 +113,7 @@ class Fields:
                 self.violate(field, "is required")
             return None
         try:
-            return parse_date(text)
+            return _date(text)
         except ValueError:
             self.violate(field, "must be a date YYYY-MM-DD that exists")
             return None
@@ -116,17 +137,17 @@ class Fields:
             self.violate(field, f"must have at most {most} characters")
         return value
 
-    def service_date(self, text: str, field: str, window: tuple[date, date], default: date) -> date:
+    def service_date(self, text: str, field: str, window: Window) -> date:
         """Return the day a question is about, inside the window of days that may be asked."""
-        day = self.day(text, field) if text else default
-        if day is not None and not window[0] <= day <= window[1]:
+        day = self.day(text, field) if text else window.today
+        if day is not None and not window.first <= day <= window.last:
             self.violate(
                 field,
-                f"must be from {window[0]} to {window[1]}",
+                f"must be from {window.first} to {window.last}",
                 Reason.ERROR_REASON_SERVICE_DATE_OUT_OF_RANGE,
-                {"first_date": str(window[0]), "last_date": str(window[1])},
+                {"first_date": str(window.first), "last_date": str(window.last)},
             )
-        return day or default
+        return day or window.today
 
     def purpose(self, value: "core_pb2.Purpose.ValueType", field: str = "purpose") -> None:
         """Require a purpose that the contract names."""
@@ -227,5 +248,12 @@ def end_of_day(day: date) -> datetime:
 def timestamp(instant: datetime) -> Timestamp:
     """Return an instant as it goes on the wire."""
     value = Timestamp()
-    value.FromDatetime(instant)
+    set_timestamp(value, instant)
     return value
+
+
+def set_timestamp(value: Timestamp, instant: datetime) -> None:
+    """Write an instant into a message; by whole numbers, at a tenth of FromDatetime's cost."""
+    seconds, microseconds = divmod(to_microseconds(instant), 1_000_000)
+    value.seconds = seconds
+    value.nanos = microseconds * 1_000

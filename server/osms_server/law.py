@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.values import almaty_date
 from osms_server import rules
+from osms_server.fields import Window
 from osms_storage.lookups import Moment
 from osms_storage.projection import CoverPolicy
 from osms_storage.records import Feed, Feeds, LedgerRow, LedgerSpan
@@ -46,12 +47,19 @@ class Law:
         self.data = data
         self.parameters = rules.Parameters.from_documents(data.documents.get("parameter", {}))
         self.policy = CoverPolicy(data.covering, self.parameters.minimum_tiyn)
+        self._window: Window | None = None
         self._kinds: dict[tuple[int, int], rules.SpanKind] = {}
         self._in_force = {
             category.id: (category.valid_from, category.valid_until)
             for category in data.categories.values()
             if category.valid_from is not None or category.valid_until is not None
         }
+
+    def window(self, today: date) -> Window:
+        """Return the days that may be asked about on a day."""
+        if self._window is None or self._window.today != today:
+            self._window = Window(today, *self.parameters.window(today))
+        return self._window
 
     def ledger(self, row: LedgerRow | None) -> rules.Ledger | None:
         """Return what the rules read of a person."""
@@ -117,7 +125,9 @@ class Laws:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._laws: dict[int, Law] = {}
+        self._newest: Law | None = None
         self._looked_at = 0.0
+        self._looking: asyncio.Task[Law] | None = None
 
     async def at(self, moment: Moment, connection: AsyncConnection | None = None) -> Law:
         """Return the law of a moment; read by the connection the caller holds, if it holds one."""
@@ -132,11 +142,22 @@ class Laws:
     async def newest(self) -> Law:
         """Return the law of the newest reference data, at most a moment old."""
         now = asyncio.get_running_loop().time()
-        if not self._laws or now >= self._looked_at + LAW_AGE_MAX_S:
-            law = await self.refresh()
+        if self._newest is not None and now < self._looked_at + LAW_AGE_MAX_S:
+            return self._newest
+        if self._looking is None:
+            # Once for all who wait, and to its end if one of them goes away.
+            self._looking = asyncio.create_task(self._look(now))
+            # Looked at, lest the loop print an error that nobody waits for any more.
+            self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._looking)
+
+    async def _look(self, now: float) -> Law:
+        try:
+            self._newest = await self.refresh()
             self._looked_at = now
-            return law
-        return self._laws[max(self._laws)]
+            return self._newest
+        finally:
+            self._looking = None
 
     async def refresh(self) -> Law:
         """Return the law of the newest reference data in the store."""

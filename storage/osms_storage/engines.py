@@ -11,6 +11,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from osms_storage import sqlite
 
 
+class HotReader(Protocol):
+    """Reads present ledgers on a connection of its own, past SQLAlchemy: it bounds every lookup."""
+
+    async def read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return the newest revision, and IIN and LEDGER_COLUMNS of known people.
+
+        One statement, so that all of it is of one moment. One read at a time.
+        """
+
+    def read_now(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]] | None:
+        """Return the same where it takes no waiting; None: only `read` can tell."""
+
+    async def close(self) -> None:
+        """Give the connection back."""
+
+
 class Engine(Protocol):
     """What differs between engines; a module implements it."""
 
@@ -42,8 +58,8 @@ class Engine(Protocol):
     async def plan_for_values(self, connection: AsyncConnection, /) -> None:
         """Let a transaction's statements be planned for the values they are given."""
 
-    async def read_hot(self, driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return the newest revision and the ledgers of people, by one statement."""
+    def hot_reader(self, engine: AsyncEngine, /) -> HotReader:
+        """Return a reader of present ledgers; nothing is opened before it reads."""
 
 
 def engine_of(name: str) -> Engine:

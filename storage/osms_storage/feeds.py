@@ -3,81 +3,63 @@
 from collections import defaultdict
 from datetime import date
 
-from sqlalchemy import Table, func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import from_microseconds
 from osms_storage.records import Feed, Feeds
-from osms_storage.schema import batch, feed_delivery, register, revision, sync_run
+from osms_storage.schema import sync_run
 
-# The distinct sources of a table by one look-up each: a scan would grow with its rows.
-_SOURCES = """
-WITH RECURSIVE found(source_id) AS (
-  SELECT MIN(source_id) FROM {table}
+# One statement: lookups read it whenever the revision has moved. The sources of a table are found
+# by one look-up each, and so are their newest batches: a scan would grow with the rows.
+_FEEDS = text("""
+WITH RECURSIVE known(batch_id) AS (
+  SELECT id FROM batch WHERE revision <= :revision ORDER BY revision DESC, id DESC LIMIT 1
+), register_source(source_id) AS (
+  SELECT MIN(source_id) FROM register
   UNION ALL
-  SELECT (SELECT MIN(t.source_id) FROM {table} t WHERE t.source_id > f.source_id)
-  FROM found f WHERE f.source_id IS NOT NULL
+  SELECT (SELECT MIN(t.source_id) FROM register t WHERE t.source_id > s.source_id)
+  FROM register_source s WHERE s.source_id IS NOT NULL
+), category_source(source_id) AS (
+  SELECT MIN(source_id) FROM feed_delivery
+  UNION ALL
+  SELECT (SELECT MIN(t.source_id) FROM feed_delivery t WHERE t.source_id > s.source_id)
+  FROM category_source s WHERE s.source_id IS NOT NULL
+), newest_register(source_id, batch_id) AS (
+  SELECT s.source_id, (SELECT MAX(t.batch_id) FROM register t
+    WHERE t.source_id = s.source_id AND t.batch_id <= (SELECT batch_id FROM known))
+  FROM register_source s
+), newest_delivery(source_id, batch_id) AS (
+  SELECT s.source_id, (SELECT MAX(t.batch_id) FROM feed_delivery t
+    WHERE t.source_id = s.source_id AND t.batch_id <= (SELECT batch_id FROM known))
+  FROM category_source s
 )
-SELECT source_id FROM found WHERE source_id IS NOT NULL
-"""
+SELECT 1, n.source_id, r.received_on, v.recorded_at
+FROM newest_register n
+JOIN register r ON r.batch_id = n.batch_id
+JOIN batch b ON b.id = n.batch_id
+JOIN revision v ON v.number = b.revision
+UNION ALL
+SELECT 0, n.source_id, d.as_of, v.recorded_at
+FROM newest_delivery n
+JOIN feed_delivery d ON d.source_id = n.source_id AND d.batch_id = n.batch_id
+JOIN batch b ON b.id = n.batch_id
+JOIN revision v ON v.number = b.revision
+""")
+_ANY_REVISION = 2**62
 
 
 async def read_feeds(connection: AsyncConnection, known_revision: int | None = None) -> Feeds:
     """Return the newest delivery of every feed known at a revision (None: all)."""
-    newest = select(batch.c.id).order_by(batch.c.revision.desc(), batch.c.id.desc()).limit(1)
-    if known_revision is not None:
-        newest = newest.where(batch.c.revision <= known_revision)
-    limit = await connection.scalar(newest) or 0
-    registers = await _newest_batches(connection, register, limit)
-    categories = await _newest_batches(connection, feed_delivery, limit)
-    return Feeds(
-        registers={
-            source_id: await _register_feed(connection, source_id, batch_id)
-            for source_id, batch_id in registers.items()
-        },
-        categories={
-            source_id: await _category_feed(connection, source_id, batch_id)
-            for source_id, batch_id in categories.items()
-        },
-    )
-
-
-async def _newest_batches(connection: AsyncConnection, table: Table, limit: int) -> dict[int, int]:
-    """Return each source's newest batch up to a limit."""
-    found: dict[int, int] = {}
-    for source_id in list(await connection.scalars(text(_SOURCES.format(table=table.name)))):
-        batch_id = await connection.scalar(
-            select(func.max(table.c.batch_id)).where(
-                table.c.source_id == source_id, table.c.batch_id <= limit
-            )
-        )
-        if batch_id is not None:
-            found[source_id] = batch_id
-    return found
-
-
-async def _register_feed(connection: AsyncConnection, source_id: int, batch_id: int) -> Feed:
-    row = (
-        await connection.execute(
-            select(register.c.received_on, revision.c.recorded_at)
-            .join(batch, batch.c.id == register.c.batch_id)
-            .join(revision, revision.c.number == batch.c.revision)
-            .where(register.c.batch_id == batch_id)
-        )
-    ).one()
-    return Feed(source_id, from_microseconds(row[1]), date.fromordinal(row[0]))
-
-
-async def _category_feed(connection: AsyncConnection, source_id: int, batch_id: int) -> Feed:
-    row = (
-        await connection.execute(
-            select(feed_delivery.c.as_of, revision.c.recorded_at)
-            .join(batch, batch.c.id == feed_delivery.c.batch_id)
-            .join(revision, revision.c.number == batch.c.revision)
-            .where(feed_delivery.c.source_id == source_id, feed_delivery.c.batch_id == batch_id)
-        )
-    ).one()
-    return Feed(source_id, from_microseconds(row[1]), date.fromordinal(row[0]))
+    revision = _ANY_REVISION if known_revision is None else known_revision
+    registers: dict[int, Feed] = {}
+    categories: dict[int, Feed] = {}
+    for of_registers, source_id, as_of, recorded_at in await connection.execute(
+        _FEEDS, {"revision": revision}
+    ):
+        feeds = registers if of_registers else categories
+        feeds[source_id] = Feed(source_id, from_microseconds(recorded_at), date.fromordinal(as_of))
+    return Feeds(registers=registers, categories=categories)
 
 
 async def held_runs(connection: AsyncConnection) -> dict[int, list[int]]:

@@ -1,8 +1,10 @@
 """Present ledgers, read for all callers that wait at the same moment by one statement."""
 
 import asyncio
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from osms_storage.feeds import read_feeds
 from osms_storage.ledgers import decode
@@ -12,6 +14,10 @@ from osms_storage.store import Store
 
 GROUP_PEOPLE_MAX = 2_000
 """How many people one statement reads; later callers wait for the next."""
+GROUP_CALLERS_MAX = 64
+"""How many callers are waited for to share a statement, one turn of the loop after another."""
+LONE_READS = 16
+"""How many are read at once, without looking whether others come, after one came alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,61 +29,113 @@ class Moment:
     feeds: Feeds
 
 
-class Lookups:
-    """Reads the newest ledgers; a lone caller is served at once, many share a read."""
+_Answer = tuple[Moment, Mapping[int, LedgerRow]]
+_Rows = tuple[int, list[tuple[Any, ...]]]
+
+
+class Moments:
+    """Keeps what holds at the newest revision that was read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._waiting: list[tuple[Sequence[int], asyncio.Future[_Answer]]] = []
-        self._reader: asyncio.Task[None] | None = None
-        self._moment = Moment(-1, -1, Feeds())
+        self._reading: dict[int, asyncio.Task[Moment]] = {}
+        self.newest = Moment(-1, -1, Feeds())
 
-    async def read(self, iins: Sequence[int]) -> tuple[Moment, Mapping[int, LedgerRow]]:
-        """Return the newest ledgers of these people, and of others that were read along.
+    async def at(self, revision: int) -> Moment:
+        """Return what holds at a revision; it is read once for all who wait for it."""
+        if revision not in self._reading:
+            self._reading[revision] = asyncio.create_task(self._read(revision))
+        return await asyncio.shield(self._reading[revision])
 
-        Raises StoreUnavailableError.
-        """
-        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((iins, future))
-        if self._reader is None or self._reader.done():
-            self._reader = asyncio.create_task(self._serve())
-        return await future
-
-    async def _serve(self) -> None:
-        while self._waiting:
-            group: list[tuple[Sequence[int], asyncio.Future[_Answer]]] = []
-            people = 0
-            while self._waiting and (
-                not group or people + len(self._waiting[0][0]) <= GROUP_PEOPLE_MAX
-            ):
-                group.append(self._waiting.pop(0))
-                people += len(group[-1][0])
-            # A caller that went away is not read for.
-            group = [(iins, future) for iins, future in group if not future.done()]
-            if not group:
-                continue
-            try:
-                answer = await self._read_group([iin for iins, _ in group for iin in iins])
-            except Exception as exc:
-                for _, future in group:
-                    if not future.done():
-                        future.set_exception(exc)
-            else:
-                for _, future in group:
-                    if not future.done():
-                        future.set_result(answer)
-
-    async def _read_group(self, iins: Sequence[int]) -> "_Answer":
-        revision, rows = await self._store.hot_read(iins)
-        if revision != self._moment.revision:
-            # What was delivered up to a revision never changes, so it may be read after the rows.
+    async def _read(self, revision: int) -> Moment:
+        try:
+            # What was delivered up to a revision never changes, so it may be read afterwards.
             async with self._store.reading() as connection:
-                self._moment = Moment(
+                moment = Moment(
                     revision,
                     await newest_reference_revision(connection, revision),
                     await read_feeds(connection, revision),
                 )
-        return self._moment, {row[0]: decode(*row[1:]) for row in rows}
+            if revision > self.newest.revision:
+                self.newest = moment
+            return moment
+        finally:
+            del self._reading[revision]
 
 
-_Answer = tuple[Moment, Mapping[int, LedgerRow]]
+class Lookups:
+    """Reads the newest ledgers; a lone caller is served at once, many share a read."""
+
+    def __init__(self, store: Store, moments: Moments) -> None:
+        self._moments = moments
+        self._hot = store.hot_reader()
+        self._waiting: deque[tuple[Sequence[int], asyncio.Future[_Answer]]] = deque()
+        self._reader: asyncio.Task[None] | None = None
+        self._lone_reads = 0
+
+    async def read(self, iins: Sequence[int]) -> _Answer:
+        """Return the newest ledgers of these people, and of others that were read along.
+
+        Raises StoreUnavailableError.
+        """
+        if self._lone_reads:
+            self._lone_reads -= 1
+            rows = self._hot.read_now(iins)
+            if rows is not None:
+                return await self._answer(rows)
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((iins, future))
+        if self._reader is None:
+            self._reader = asyncio.create_task(self._serve())
+        return await future
+
+    async def _serve(self) -> None:
+        try:
+            while self._waiting:
+                await self._gather()
+                group = self._next_group()
+                if len(group) == 1:
+                    self._lone_reads = LONE_READS
+                try:
+                    keys = [iin for iins, _ in group for iin in iins]
+                    rows = self._hot.read_now(keys) or await self._hot.read(keys)
+                    answer = await self._answer(rows)
+                except Exception as exc:
+                    for _, future in group:
+                        if not future.done():
+                            future.set_exception(exc)
+                else:
+                    for _, future in group:
+                        if not future.done():
+                            future.set_result(answer)
+        finally:
+            self._reader = None
+
+    async def _gather(self) -> None:
+        """Let in who comes at the same moment: as long as each turn of the loop brings more."""
+        seen = 0
+        while seen < len(self._waiting) < GROUP_CALLERS_MAX:
+            seen = len(self._waiting)
+            await asyncio.sleep(0)
+
+    def _next_group(self) -> list[tuple[Sequence[int], "asyncio.Future[_Answer]"]]:
+        """Take those who wait, but for whom went away, as long as one statement reads for them."""
+        group: list[tuple[Sequence[int], asyncio.Future[_Answer]]] = []
+        people = 0
+        while self._waiting:
+            iins, future = self._waiting[0]
+            if future.done():
+                self._waiting.popleft()
+                continue
+            if group and people + len(iins) > GROUP_PEOPLE_MAX:
+                break
+            group.append(self._waiting.popleft())
+            people += len(iins)
+        return group
+
+    async def _answer(self, rows: _Rows) -> _Answer:
+        revision, ledgers = rows
+        moment = self._moments.newest
+        if revision != moment.revision:
+            moment = await self._moments.at(revision)
+        return moment, {row[0]: decode(*row[1:]) for row in ledgers}

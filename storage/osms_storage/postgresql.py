@@ -157,10 +157,43 @@ LEFT JOIN ledger l ON l.iin = ANY($1::bigint[])
 """
 
 
-async def read_hot(driver: Any, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
-    """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
-    rows = await driver.fetch(_HOT, iins)
-    return rows[0][0], [tuple(row)[1:] for row in rows if row[1] is not None]
+class HotReader:
+    """Reads present ledgers by the driver itself, on one connection."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+
+    async def read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+        """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
+        with translated():
+            if self._connection is None:
+                self._connection = await self._engine.connect()
+            try:
+                raw = await self._connection.get_raw_connection()
+                driver: asyncpg.Connection[Any] = raw.driver_connection
+                rows = await driver.fetch(_HOT, iins)
+            except Exception:
+                # A broken connection must not break every later lookup.
+                broken, self._connection = self._connection, None
+                await broken.invalidate()
+                await broken.close()
+                raise
+        return rows[0][0], [tuple(row)[1:] for row in rows if row[1] is not None]
+
+    def read_now(self, iins: Sequence[int]) -> None:
+        """Return None: a server is always waited for."""
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+
+def hot_reader(engine: AsyncEngine) -> HotReader:
+    """Return a reader of present ledgers."""
+    return HotReader(engine)
 
 
 @contextmanager

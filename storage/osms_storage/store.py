@@ -1,7 +1,7 @@
 """The store: opened engines, reads at one moment, and units of work that make a revision."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -13,13 +13,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms_storage.clock import Clock, from_microseconds, system_clock, to_microseconds
-from osms_storage.engines import bulk_insert, engine_for
+from osms_storage.engines import HotReader, bulk_insert, engine_for
 from osms_storage.errors import StoreUnavailableError
 from osms_storage.schema import batch, revision
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
-READERS = 4
-"""Connections that read at the same time."""
+READERS = 6
+"""Connections that read at the same time; readers of present ledgers keep one each."""
 
 
 def store_url(store: str) -> str:
@@ -111,7 +111,7 @@ class Store:
         self._engine = engine_for(self.url)
         self._writer, self._reader = self._engine.create_engines(self.url, readers=readers)
         self._write_lock = asyncio.Lock()
-        self._hot: AsyncConnection | None = None
+        self._hot: list[HotReader] = []
         self._finishing: set[asyncio.Task[Any]] = set()
         self._closing = False
 
@@ -132,8 +132,8 @@ class Store:
         self._closing = True
         while self._finishing:
             await asyncio.wait(self._finishing)
-        if self._hot is not None:
-            await self._hot.close()
+        for reader in self._hot:
+            await reader.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
@@ -147,23 +147,11 @@ class Store:
             async with self._reader.connect() as connection, connection.begin():
                 yield connection
 
-    async def hot_read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
-        """Return the newest revision and the ledger columns of the known ones of these people.
-
-        One statement on a connection of its own, past SQLAlchemy: its cost bounds every lookup.
-        """
-        with self._engine.translated():
-            if self._hot is None:
-                self._hot = await self._reader.connect()
-            try:
-                raw = await self._hot.get_raw_connection()
-                return await self._engine.read_hot(raw.driver_connection, iins)
-            except Exception:
-                # A broken connection must not break every later lookup.
-                hot, self._hot = self._hot, None
-                await hot.invalidate()
-                await hot.close()
-                raise
+    def hot_reader(self) -> HotReader:
+        """Return a reader of present ledgers; the store closes it."""
+        reader = self._engine.hot_reader(self._reader)
+        self._hot.append(reader)
+        return reader
 
     async def finish(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do work to its end even if its caller goes away.

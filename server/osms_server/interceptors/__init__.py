@@ -1,5 +1,5 @@
 """What happens around every call."""
 
-from osms_server.interceptors.errors import ErrorInterceptor
+from osms_server.interceptors.errors import GuardedServer
 
-__all__ = ["ErrorInterceptor"]
+__all__ = ["GuardedServer"]

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
@@ -23,6 +23,9 @@ STOP_S, STOP_SILENCE_S = 4.0, 1.0
 OUTAGE_LOGGED_EVERY_S = 1.0
 RETRY_AFTER_S = 2
 """What RetryInfo asks for when the store or the server is not available."""
+
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
 
 _log = logger(__name__)
 
@@ -132,25 +135,30 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], exc: Exception) ->
     await context.abort(STATUS[error.reason], str(error), trailer)
 
 
-if TYPE_CHECKING:
-    Handler = grpc.RpcMethodHandler[Any, Any] | None
+class GuardedHandlers(grpc.GenericRpcHandler):
+    """Handlers that answer whatever a servicer raises, and end streams when the server stops.
 
+    Not an interceptor of gRPC: that would wrap a handler anew on every call.
+    """
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Answers whatever a servicer raises, and ends streams when the server stops."""
-
-    def __init__(self, stopping: asyncio.Event) -> None:
+    def __init__(self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event) -> None:
+        self._handlers = handlers
         self._stopping = stopping
+        self._guarded: dict[str, Handler] = {}
 
-    async def intercept_service(
-        self,
-        continuation: "Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]",
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> "Handler":
-        """Wrap the handler of a call."""
-        handler = await continuation(handler_call_details)
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
+        """Return the handler of a method; None if it is not one of these."""
+        method = handler_call_details.method
+        if method in self._guarded:
+            return self._guarded[method]
+        handler = self._handlers.service(handler_call_details)
         if handler is None:
-            return handler
+            # Not kept: a client may call any name.
+            return None
+        self._guarded[method] = self._guard(handler)
+        return self._guarded[method]
+
+    def _guard(self, handler: "Handler") -> "Handler":
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _guarded_unary(handler.unary_unary),
@@ -164,6 +172,23 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
                 response_serializer=handler.response_serializer,
             )
         return handler
+
+
+class GuardedServer:
+    """Takes the handlers that generated code registers, and serves them guarded."""
+
+    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event) -> None:
+        self._server = server
+        self._stopping = stopping
+
+    def add_generic_rpc_handlers(self, handlers: "Iterable[grpc.GenericRpcHandler]") -> None:
+        """Serve these."""
+        self._server.add_generic_rpc_handlers(
+            tuple(GuardedHandlers(some, self._stopping) for some in handlers)
+        )
+
+    def add_registered_method_handlers(self, service: str, handlers: "Mapping[str, Any]") -> None:
+        """Do nothing: it is another door to the same handlers."""
 
 
 def _guarded_unary(behavior: Any) -> Any:

@@ -1,11 +1,10 @@
 """ConsumerService: is this person insured on this day, and why."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -14,7 +13,7 @@ from osms.v1 import consumer_service_pb2_grpc, core_pb2
 from osms.values import almaty_date
 from osms_server import answers, explanation
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import NAME_MAX, Fields
+from osms_server.fields import NAME_MAX, Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.settings import Settings
@@ -25,17 +24,22 @@ from osms_storage.store import Store
 DECIDED_AT_A_TIME = 500
 """How many items of a batch are decided before other calls get their turn."""
 
+PATIENCE_S = 10.0
+"""How long a caller without a deadline waits for a revision that it asked for."""
+ANSWERED_BEFORE_DEADLINE_S = 0.1
+"""So that a caller reads why it got no answer, instead of timing out."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """A checked item of a batch."""
+class _Question(NamedTuple):
+    """What is asked about one person, checked."""
 
     iin: int
     day: date
-    surname: str
-    birth_date: date | None
+    states_identity: bool = False
+    surname: str = ""
+    birth_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
+        self._ids = answers.DecisionIds()
 
     async def LookupConsumer(
         self, request: pb.LookupConsumerRequest, context: Context
@@ -63,20 +68,29 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         now = self._store.clock()
         fields = Fields()
         window = await self._window(now)
-        question = _question(fields, request, request.service_date, window, now)
+        question = _question(fields, request, request.service_date, window)
         known = fields.known(request.known, now)
         _at_least(fields, request.at_least_revision, known)
         fields.purpose(request.purpose)
         language = fields.language(request.language)
         fields.check()
-        view = await self._inquiry.view([question.iin], known, now, request.at_least_revision)
-        decision = answers.decide(view, question.iin, question.day)
-        answer = answers.whole(
-            view, question.iin, question.day, decision, secrets.token_hex(8), language
+        view = await self._inquiry.view(
+            [question.iin],
+            known,
+            now,
+            at_least_revision=request.at_least_revision,
+            patience_s=_patience_s(context),
         )
-        names = await self._names([question], view)
-        answer.identity_match = _identity_match(question, names)
-        return pb.LookupConsumerResponse(eligibility=answer)
+        decision = answers.decide(view, question.iin, question.day)
+        response = pb.LookupConsumerResponse()
+        answer = response.eligibility
+        answers.write_whole(
+            answer, view, question.iin, question.day, decision, self._ids.next(), language
+        )
+        if question.states_identity:
+            names = await self._names([question], view)
+            answer.identity_match = _identity_match(question, names)
+        return response
 
     async def BatchLookupConsumers(
         self, request: pb.BatchLookupConsumersRequest, context: Context
@@ -87,8 +101,9 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields.violate("items", "must have at least one")
             fields.check()
         shared = await self._shared(request.options)
-        answered, results = await self._answer(request.items, shared)
-        return pb.BatchLookupConsumersResponse(context=answered, results=results)
+        response = pb.BatchLookupConsumersResponse()
+        await self._answer(request.items, shared, _patience_s(context), response)
+        return response
 
     async def StreamLookupConsumers(
         self, request_iterator: AsyncIterator[pb.StreamLookupConsumersRequest], context: Context
@@ -104,8 +119,9 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 )
             if shared is None:
                 shared = await self._shared(request.options)
-            answered, results = await self._answer(request.items, shared)
-            yield pb.StreamLookupConsumersResponse(context=answered, results=results)
+            response = pb.StreamLookupConsumersResponse()
+            await self._answer(request.items, shared, _patience_s(context), response)
+            yield response
 
     async def ExplainConsumer(
         self, request: pb.ExplainConsumerRequest, context: Context
@@ -115,7 +131,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields = Fields()
         window = await self._window(now)
         iin = fields.iin(request.iin)
-        day = fields.service_date(request.service_date, "service_date", window, almaty_date(now))
+        day = fields.service_date(request.service_date, "service_date", window)
         known = fields.known(request.known, now)
         fields.purpose(request.purpose)
         fields.case_reference(request.case_reference)
@@ -123,13 +139,15 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         months = explanation.shown_months(fields, request, day)
         fields.check()
         view = await self._inquiry.view([iin], known, now)
-        return await explanation.explain(self._store, view, iin, day, months, language)
+        return await explanation.explain(
+            self._store, view, iin, day, months, language, self._ids.next()
+        )
 
     async def _shared(self, options: pb.LookupOptions) -> _Shared:
         now = self._store.clock()
         fields = Fields()
         window = await self._window(now)
-        fields.service_date(options.service_date, "options.service_date", window, almaty_date(now))
+        fields.service_date(options.service_date, "options.service_date", window)
         known = fields.known(options.known, now, "options.known")
         _at_least(fields, options.at_least_revision, known, "options.")
         fields.purpose(options.purpose, "options.purpose")
@@ -137,48 +155,56 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         return _Shared(options.service_date, known, options.at_least_revision)
 
     async def _answer(
-        self, items: Sequence[pb.LookupItem], shared: _Shared
-    ) -> tuple[core_pb2.AnswerContext, list[pb.LookupResult]]:
+        self,
+        items: Sequence[pb.LookupItem],
+        shared: _Shared,
+        patience_s: float,
+        response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
+    ) -> None:
+        """Write the answers to items into a response, with what they share."""
         limit = self._settings.batch_items_max
         if len(items) > limit:
             raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
         window = await self._window(now)
-        questions: list[_Question | pb.LookupError] = []
-        for item in items:
-            fields = Fields()
-            day = item.service_date or shared.service_date
-            question = _question(fields, item, day, window, now)
-            error = fields.error()
-            questions.append(question if error is None else _item_error(error))
-        iins = [q.iin for q in questions if isinstance(q, _Question)]
-        view = await self._inquiry.view(iins, shared.known, now, shared.at_least_revision)
-        names = await self._names([q for q in questions if isinstance(q, _Question)], view)
-        decision_id = secrets.token_hex(8)
-        results = []
+        questions = _questions(items, shared, window)
+        asked = [q for q in questions if isinstance(q, _Question)]
+        view = await self._inquiry.view(
+            [q.iin for q in asked],
+            shared.known,
+            now,
+            bulk=True,
+            at_least_revision=shared.at_least_revision,
+            patience_s=patience_s,
+        )
+        names = await self._names([q for q in asked if q.states_identity], view)
+        decision_id = self._ids.next()
+        response.context.CopyFrom(answers.context(view, decision_id))
+        add = response.results.add
         for position, checked in enumerate(questions):
             if position % DECIDED_AT_A_TIME == DECIDED_AT_A_TIME - 1:
                 await asyncio.sleep(0)
             if isinstance(checked, pb.LookupError):
-                results.append(pb.LookupResult(error=checked))
+                add().error.CopyFrom(checked)
                 continue
             decision = answers.decide(view, checked.iin, checked.day)
-            answer = answers.brief(
-                view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
+            answer = add().eligibility
+            answers.write_brief(
+                answer, view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
             )
-            answer.identity_match = _identity_match(checked, names)
-            results.append(pb.LookupResult(eligibility=answer))
-        return answers.context(view, decision_id), results
+            if checked.states_identity:
+                answer.identity_match = _identity_match(checked, names)
 
-    async def _window(self, now: datetime) -> tuple[date, date]:
+    async def _window(self, now: datetime) -> Window:
+        """Return today in Almaty, and the first and last day that may be asked about."""
         law = await self._laws.newest()
-        return law.parameters.window(almaty_date(now))
+        return law.window(almaty_date(now))
 
     async def _names(
         self, questions: Sequence[_Question], view: View
     ) -> Mapping[int, list[PersonName]]:
-        """Return what is known of the identity of those whose identity was stated."""
-        iins = [q.iin for q in questions if q.surname or q.birth_date is not None]
+        """Return what is known of the identity of these people."""
+        iins = [q.iin for q in questions]
         if not iins:
             return {}
         async with self._store.reading() as connection:
@@ -193,19 +219,29 @@ def _identity_match(
 
 
 def _question(
-    fields: Fields,
-    item: pb.LookupItem | pb.LookupConsumerRequest,
-    day: str,
-    window: tuple[date, date],
-    now: datetime,
+    fields: Fields, item: pb.LookupItem | pb.LookupConsumerRequest, day: str, window: Window
 ) -> _Question:
-    fields.case_reference(item.case_reference)
-    return _Question(
-        iin=fields.iin(item.iin, "iin"),
-        day=fields.service_date(day, "service_date", window, almaty_date(now)),
-        surname=fields.text(item.surname, "surname", most=NAME_MAX),
-        birth_date=fields.day(item.birth_date, "birth_date"),
-    )
+    if item.case_reference:
+        fields.case_reference(item.case_reference)
+    iin, on = fields.iin(item.iin), fields.service_date(day, "service_date", window)
+    if not (item.surname or item.birth_date):
+        return _Question(iin, on)
+    surname = fields.text(item.surname, "surname", most=NAME_MAX)
+    birth_date = fields.day(item.birth_date, "birth_date")
+    return _Question(iin, on, bool(surname or birth_date), surname, birth_date)
+
+
+def _questions(
+    items: Sequence[pb.LookupItem], shared: _Shared, window: Window
+) -> list[_Question | pb.LookupError]:
+    """Return each item checked, or why it cannot be answered."""
+    questions: list[_Question | pb.LookupError] = []
+    for item in items:
+        fields = Fields()
+        question = _question(fields, item, item.service_date or shared.service_date, window)
+        error = fields.error()
+        questions.append(question if error is None else _item_error(error))
+    return questions
 
 
 def _at_least(
@@ -215,6 +251,12 @@ def _at_least(
         fields.violate(f"{path}at_least_revision", "must not be negative")
     if at_least_revision and known is not None:
         fields.violate(f"{path}at_least_revision", "cannot be combined with a knowledge time")
+
+
+def _patience_s(context: Context) -> float:
+    """Return how long a call may wait for a revision: nearly until its caller stops waiting."""
+    left_s: float | None = context.time_remaining()
+    return PATIENCE_S if left_s is None else left_s - ANSWERED_BEFORE_DEADLINE_S
 
 
 def _item_error(error: RequestError) -> pb.LookupError:
