@@ -140,12 +140,16 @@ async def test_nothing_of_a_list_is_kept_when_its_unit_of_work_fails(
     """The old roster stands, whole."""
     async with new_store(clock_at(DAY)) as store:
         await replace(store, listed({1: (ATTACHED, None)}))
-        with pytest.raises(RuntimeError):
+
+        async def fail() -> None:
             async with store.writing("ROSTER") as unit:
                 known = await rosters.find_roster(unit.connection, CODE)
                 new = listed({2: (ATTACHED, None)})
                 await rosters.replace_members(unit.connection, known, new)
                 raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await fail()
         assert await members(store) == {1: (ATTACHED, None)}
         async with store.reading() as connection:
             assert await connection.scalar(select(func.count()).select_from(roster_member)) == 1
