@@ -1,7 +1,7 @@
 """Rosters in the store: a list replaces the one before it, and says what that changed."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from random import Random
 
 import pytest
@@ -62,7 +62,12 @@ async def test_the_same_list_changes_nothing(new_store: StoreFactory) -> None:
         people = {iin: (ATTACHED + iin, None) for iin in range(1, 50)}
         await replace(store, listed(people))
         again = dict(Random(1).sample(list(people.items()), len(people)))
-        assert await replace(store, listed(again)) == RosterChange(1, 49)
+        later = RosterList(CODE, DAY + timedelta(days=1), again, ())
+        assert await replace(store, later) == RosterChange(1, 49)
+        async with store.reading() as connection:
+            roster = await rosters.find_roster(connection, CODE)
+        assert roster is not None
+        assert roster.as_of == later.as_of
         # Known under another digest, as a person is kept for a line that cannot be used.
         assert await replace(store, listed(again, 99)) == RosterChange(1, 49)
         async with store.reading() as connection:
