@@ -175,7 +175,8 @@ def _figures(found: RosterReport) -> Iterator[tuple[str, Value, Value]]:
             yield "amount_tiyn", "", found.money.amount_tiyn
             yield "reduction_tiyn", "", found.money.reduction_tiyn
     yield "revision", "", found.revision
-    yield "stale_sources", "", ", ".join(found.stale_sources)
+    for source in found.stale_sources:
+        yield "stale_source", source, ""
 
 
 @roster.command(name="list")

@@ -85,6 +85,7 @@ def test_report_prints_and_writes_every_figure(fake: FakeGateway, tmp_path: Path
     assert ("lapsing", "2026-03-31", "1") in rows
     assert ("norms", "of 9", "8.42") in rows
     assert ("reduction_tiyn", "", "87000") in rows
+    assert ("stale_source", "labour", "") in rows
 
 
 def test_report_prints_json(fake: FakeGateway) -> None:
