@@ -1,4 +1,4 @@
-"""The SDK of the OSMS eligibility gateway: ask who is insured, send payments and categories."""
+"""The SDK of the OSMS eligibility gateway: ask who is insured, send payments, keep rosters."""
 
 from osms_client.asynchronous import AsyncGateway
 from osms_client.blocking import Gateway
@@ -66,6 +66,18 @@ from osms_client.remedies import (
     ReversalResults,
     SuspendedRow,
 )
+from osms_client.rosters import (
+    LapsingMembers,
+    ListedMember,
+    NormShare,
+    RejectedMember,
+    RosterHeader,
+    RosterMember,
+    RosterMoney,
+    RosterReport,
+    RosterSyncResult,
+    UninsuredMembers,
+)
 from osms_client.vocabulary import (
     AssignmentKind,
     CategoryKind,
@@ -75,8 +87,10 @@ from osms_client.vocabulary import (
     IdentityMatch,
     Language,
     LineIssue,
+    MemberIssue,
     MonthSettlement,
     NextStepCode,
+    NormGroup,
     Purpose,
     RecordIssue,
     RegisterOutcome,
@@ -115,17 +129,22 @@ __all__ = [
     "InvalidRequestError",
     "KnownAt",
     "Language",
+    "LapsingMembers",
     "LedgerMonth",
     "LimitError",
     "LineIssue",
     "LineNotice",
+    "ListedMember",
     "LookupFailure",
     "LookupItem",
     "LookupResult",
+    "MemberIssue",
     "MonthPayment",
     "MonthSettlement",
     "NextStep",
     "NextStepCode",
+    "NormGroup",
+    "NormShare",
     "NotFoundError",
     "OsmsError",
     "Payer",
@@ -143,6 +162,7 @@ __all__ = [
     "RegisterResult",
     "RegisterSummary",
     "RegisterTotals",
+    "RejectedMember",
     "RejectedRecord",
     "Resolution",
     "ResolutionOutcome",
@@ -154,6 +174,11 @@ __all__ = [
     "ReversalOutcome",
     "ReversalResult",
     "ReversalResults",
+    "RosterHeader",
+    "RosterMember",
+    "RosterMoney",
+    "RosterReport",
+    "RosterSyncResult",
     "RowTotals",
     "ScopeShrink",
     "SourceFeed",
@@ -166,4 +191,5 @@ __all__ = [
     "SyncResult",
     "SyncScope",
     "UnansweredError",
+    "UninsuredMembers",
 ]

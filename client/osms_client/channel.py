@@ -23,6 +23,7 @@ _IDEMPOTENT = {
         "ListPayments",
     ),
     "osms.v1.CategoryService": ("ListSources", "ListCategories", "ListAssignments"),
+    "osms.v1.RosterService": ("GetRosterReport", "ListRosterMembers"),
 }
 """Unary calls that may be sent twice. A stream is not: its caller decides where to go on."""
 
@@ -58,14 +59,15 @@ class Deadlines:
     """A question about one person, a page of a list."""
 
     batch_s: float = 60.0
-    """A batch of questions, a month ledger, lines to resolve or to reverse."""
+    """A batch of questions, a month ledger, a roster, lines to resolve or to reverse."""
 
     stream_silence_s: float = 120.0
     """A stream of lookups or registers may last for ever, but its server may not fall silent for
     longer than this while something is unanswered."""
 
     sync_silence_s: float = 1_800.0
-    """The same for a sync of categories: a snapshot of millions is applied at its commit."""
+    """The same for a sync of categories or of a roster: a snapshot of millions is applied at its
+    commit."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -8,12 +8,18 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
-from osms.v1 import category_service_pb2, consumer_service_pb2, payment_service_pb2
+from osms.v1 import (
+    category_service_pb2,
+    consumer_service_pb2,
+    payment_service_pb2,
+    roster_service_pb2,
+)
 from osms_client.categories import CategoryRecord, RejectedRecord, SyncHeader, SyncResult
 from osms_client.eligibility import LookupItem, LookupResult
 from osms_client.errors import InvalidAnswerError
 from osms_client.registers import Register, RegisterResult
-from osms_client.wire import categories, lookups, payments
+from osms_client.rosters import RosterHeader, RosterMember, RosterSyncResult
+from osms_client.wire import categories, lookups, payments, rosters
 
 LOOKUP_CHUNK_ITEMS = 1_000
 """People asked about in one message of a stream, unless the caller says otherwise."""
@@ -26,6 +32,9 @@ REGISTERS_IN_FLIGHT = 32
 
 SYNC_CHUNK_RECORDS = 5_000
 """Category records in one message."""
+
+ROSTER_CHUNK_MEMBERS = 5_000
+"""Members of a roster in one message."""
 
 REJECTED_KEPT_MAX = 1_000
 """Rejected records kept in the result of a sync; a callback sees all."""
@@ -173,3 +182,40 @@ class SyncTalk:
         """Raise InvalidAnswerError if no result came."""
         if not self._ended:
             raise InvalidAnswerError("the stream ended without a result of the sync")
+
+
+class RosterTalk:
+    """Sends one list of a roster; the result comes at the end."""
+
+    in_flight_max: int | None = None
+
+    def __init__(self, header: RosterHeader) -> None:
+        self._header: roster_service_pb2.SyncRosterRequest | None
+        self._header = rosters.header_message(header)
+        self._ended = False
+
+    def messages(self, unit: list[RosterMember]) -> Iterator[roster_service_pb2.SyncRosterRequest]:
+        """Return a chunk, before the first one the header."""
+        yield from self._opening()
+        yield rosters.chunk_message(unit)
+
+    def last_messages(self) -> Iterator[roster_service_pb2.SyncRosterRequest]:
+        """Return the commit; an empty list still has its header."""
+        yield from self._opening()
+        yield rosters.commit_message()
+
+    def _opening(self) -> Iterator[roster_service_pb2.SyncRosterRequest]:
+        if self._header is not None:
+            yield self._header
+            self._header = None
+
+    def results(self, answer: roster_service_pb2.SyncRosterResponse) -> Iterable[RosterSyncResult]:
+        """Return what became of the list."""
+        result = rosters.sync_result(answer)
+        self._ended = True
+        return (result,)
+
+    def end(self) -> None:
+        """Raise InvalidAnswerError if no result came."""
+        if not self._ended:
+            raise InvalidAnswerError("the stream ended without a result of the list")

@@ -227,3 +227,22 @@ class AssignmentKind(StrEnum):
     BUDGET_PAID = "BUDGET_PAID"
     ON_VISIT = "ON_VISIT"
     UNRECOGNISED = "UNRECOGNISED"
+
+
+class MemberIssue(StrEnum):
+    """Why a line of a roster's list was rejected."""
+
+    IIN = "IIN"
+    ATTACHED_ON = "ATTACHED_ON"
+    LAST_VISIT_ON = "LAST_VISIT_ON"
+    UNRECOGNISED = "UNRECOGNISED"
+
+
+class NormGroup(StrEnum):
+    """What members of a roster are to the financing of their clinic."""
+
+    FULL = "FULL"
+    UNINSURED = "UNINSURED"
+    NOT_SEEN = "NOT_SEEN"
+    UNINSURED_NOT_SEEN = "UNINSURED_NOT_SEEN"
+    UNRECOGNISED = "UNRECOGNISED"

@@ -22,12 +22,14 @@ from osms.v1 import (
     consumer_service_pb2_grpc,
     payment_service_pb2,
     payment_service_pb2_grpc,
+    roster_service_pb2,
+    roster_service_pb2_grpc,
 )
 from osms_server import logs
 from osms_server.inquiry import Inquiry
 from osms_server.interceptors import GuardedServer
 from osms_server.law import Laws
-from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer
+from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
 from osms_server.settings import Settings
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
@@ -50,6 +52,7 @@ SERVICES = tuple(
         (consumer_service_pb2, "ConsumerService"),
         (payment_service_pb2, "PaymentService"),
         (category_service_pb2, "CategoryService"),
+        (roster_service_pb2, "RosterService"),
     )
 )
 
@@ -159,6 +162,9 @@ def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> heal
     )
     categories = CategoryServicer(store, laws, inquiry, settings)
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
+    roster_service_pb2_grpc.add_RosterServiceServicer_to_server(
+        RosterServicer(store, laws, inquiry, settings), server
+    )
     # What a gateway left that was killed.
     categories.begin_sweep()
     health_servicer = health.HealthServicer()

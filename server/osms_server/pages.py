@@ -15,11 +15,13 @@ PAGE_SIZE_DEFAULT = 100
 PAGE_SIZE_MAX = 1_000
 
 
-def page_size(fields: Fields, size: int) -> int:
+def page_size(
+    fields: Fields, size: int, *, most: int = PAGE_SIZE_MAX, default: int = PAGE_SIZE_DEFAULT
+) -> int:
     """Return how many entries a page has."""
-    if not 0 <= size <= PAGE_SIZE_MAX:
-        fields.violate("page_size", f"must be from 0 to {PAGE_SIZE_MAX}")
-    return size or PAGE_SIZE_DEFAULT
+    if not 0 <= size <= most:
+        fields.violate("page_size", f"must be from 0 to {most}")
+    return size or default
 
 
 def _filter_digest(request: Message) -> str:
@@ -51,8 +53,13 @@ def position_of(request: Message, token: str, length: int) -> tuple[int, ...] | 
         digest, position = None, []
     valid = all(type(number) is int and abs(number) < 2**63 for number in position)
     if digest != _filter_digest(request) or len(position) != length or not valid:
-        raise RequestError(
-            Reason.ERROR_REASON_PAGE_TOKEN_INVALID,
-            "The page token was not given out for this list and these filters.",
-        )
+        raise token_invalid()
     return tuple(position)
+
+
+def token_invalid() -> RequestError:
+    """Return the error of a page token that leads nowhere."""
+    return RequestError(
+        Reason.ERROR_REASON_PAGE_TOKEN_INVALID,
+        "The page token was not given out for this list and these filters.",
+    )

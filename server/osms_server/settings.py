@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """About how many rows of registers that wait at the same moment share a commit."""
     chunk_records_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """The most records in one message of a sync."""
+    roster_members_max: Annotated[int, Field(ge=1, le=200_000)] = 200_000
+    """The most members of a roster: a list is held in memory whole."""
     lines_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """The most lines to resolve or reverse in one call."""
     snapshot_close_share_max: Annotated[float, Field(ge=0, le=1)] = 0.02

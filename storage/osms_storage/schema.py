@@ -324,6 +324,34 @@ feed_delivery = Table(
     Column("as_of", Integer, nullable=False),
 )
 
+# --- rosters -------------------------------------------------------------------------------------
+
+# Lists that polyclinics keep: no facts, so they have no batch, and their history is not kept.
+roster = Table(
+    "roster",
+    metadata,
+    _key("id", BigInteger),
+    Column("code", Text, nullable=False),
+    Column("as_of", Integer, nullable=False),
+    Column("members", Integer, nullable=False),
+    # One more each time a list changes a member.
+    Column("version", BigInteger, nullable=False),
+    # Of the list applied last.
+    Column("content", LargeBinary(32), nullable=False),
+    UniqueConstraint("code"),
+)
+
+roster_member = Table(
+    "roster_member",
+    metadata,
+    _key("roster_id", BigInteger),
+    _key("iin", BigInteger),
+    Column("attached_on", Integer, nullable=False),
+    # Null: never.
+    Column("last_visit_on", Integer),
+    sqlite_with_rowid=False,
+)
+
 # --- projection ----------------------------------------------------------------------------------
 
 PAID_COLUMNS = ("paid_2017", "paid_2022", "paid_2027", "paid_2032")

@@ -67,6 +67,7 @@ def test_it_lists_the_services_and_their_calls(gateway: RunningGateway) -> None:
         "osms.v1.CategoryService",
         "osms.v1.ConsumerService",
         "osms.v1.PaymentService",
+        "osms.v1.RosterService",
         "grpc.health.v1.Health",
     } <= set(services)
     described = grpcurl(gateway, "describe", "osms.v1.Eligibility").out

@@ -27,6 +27,7 @@ SERVICES = {
     "osms.v1.CategoryService",
     "osms.v1.ConsumerService",
     "osms.v1.PaymentService",
+    "osms.v1.RosterService",
 }
 STOP_S = 10.0
 """In this time a gateway must have gone, whatever its clients do."""

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
+from osms.v1.roster_service_pb2_grpc import RosterServiceStub
 
 T = TypeVar("T", bound=Message)
 
@@ -27,6 +28,7 @@ class Stubs:
     consumers: ConsumerServiceStub
     payments: PaymentServiceStub
     categories: CategoryServiceStub
+    rosters: RosterServiceStub
 
 
 @contextmanager
@@ -39,6 +41,7 @@ def connected(target: str) -> Iterator[Stubs]:
             ConsumerServiceStub(channel),
             PaymentServiceStub(channel),
             CategoryServiceStub(channel),
+            RosterServiceStub(channel),
         )
 
 

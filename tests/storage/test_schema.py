@@ -32,6 +32,7 @@ WHOLE_BATCHES = {
     "feed_delivery",
     "rebuild",
     "resolution",
+    "roster",
 }
 """Tables of whole batches or of reference data: nothing of a person is in them."""
 SUSPENSE = {"suspense", "suspense_resolution"}

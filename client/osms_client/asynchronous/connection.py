@@ -13,6 +13,7 @@ from grpc import aio
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
+from osms.v1.roster_service_pb2_grpc import RosterServiceStub
 from osms_client.channel import Credentials, Deadlines, channel_options
 from osms_client.paging import PageAnswer, PageQuestion
 from osms_client.wire.failures import error_from
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # names for types only: at run time one class serves both kin
     from osms.v1.category_service_pb2_grpc import CategoryServiceAsyncStub
     from osms.v1.consumer_service_pb2_grpc import ConsumerServiceAsyncStub
     from osms.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
+    from osms.v1.roster_service_pb2_grpc import RosterServiceAsyncStub
 
 Question = TypeVar("Question")
 Answer = TypeVar("Answer")
@@ -35,6 +37,7 @@ class Opened:
     consumers: ConsumerServiceAsyncStub
     payments: PaymentServiceAsyncStub
     categories: CategoryServiceAsyncStub
+    rosters: RosterServiceAsyncStub
 
 
 class Connection:
@@ -64,6 +67,7 @@ class Connection:
             ConsumerServiceStub(channel),
             PaymentServiceStub(channel),
             CategoryServiceStub(channel),
+            RosterServiceStub(channel),
         )
         return self
 

@@ -12,6 +12,7 @@ import grpc
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
+from osms.v1.roster_service_pb2_grpc import RosterServiceStub
 from osms_client.channel import Credentials, Deadlines, channel_options
 from osms_client.paging import PageAnswer, PageQuestion
 from osms_client.wire.failures import error_from
@@ -29,6 +30,7 @@ class Opened:
     consumers: ConsumerServiceStub
     payments: PaymentServiceStub
     categories: CategoryServiceStub
+    rosters: RosterServiceStub
 
 
 class Connection:
@@ -58,6 +60,7 @@ class Connection:
             ConsumerServiceStub(channel),
             PaymentServiceStub(channel),
             CategoryServiceStub(channel),
+            RosterServiceStub(channel),
         )
         return self
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,8 @@ SHOWN_MAX = 20
 
 _SAID_BY_VIOLATIONS = frozenset({"field", "field_violations"})
 """Metadata that only names or counts the fields that are wrong."""
+
+_READERS_AND_WRITERS = frozenset({"polars", "python_calamine", "xlsxwriter"})
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILES", help="The files, in order.")]
 Target = Annotated[
@@ -64,9 +67,9 @@ def gateway_at(target: str, *, exit_if_refused: int = EXIT_USAGE) -> Iterator[Ga
         refused = isinstance(error, RefusedError)
         raise typer.Exit(exit_if_refused if refused else EXIT_USAGE) from None
     except ModuleNotFoundError as missing:
-        if missing.name != "polars":
+        if missing.name not in _READERS_AND_WRITERS:
             raise
-        err().print(install_hint("osms with Parquet files", "files", missing), markup=False)
+        err().print(install_hint("osms with such files", "files", missing), markup=False)
         raise typer.Exit(EXIT_USAGE) from None
     except ValueError as error:  # a target that is not on this machine
         err().print(f"osms: {error}", markup=False)
@@ -90,7 +93,7 @@ def explain(error: OsmsError) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Print a result of the SDK as JSON: dates and instants in ISO 8601, money in tiyn."""
+    """Print a result of the SDK as JSON: ISO 8601 dates and instants, tiyn, decimals as texts."""
     print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
@@ -102,4 +105,6 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, StrEnum):
         return value.value
+    if isinstance(value, Decimal):
+        return str(value)
     return value.isoformat() if isinstance(value, date) else value

@@ -1,7 +1,7 @@
 """Loaders of files: registers (MT-102, CSV, Parquet), reject and reversal
-files, category feeds (CSV, Parquet).
+files, category feeds (CSV, Parquet), rosters (CSV, XLSX, Parquet).
 
-Parquet needs the files extra.
+Parquet and XLSX need the files extra.
 """
 
 from osms_client.loaders.category_file import (
@@ -22,6 +22,8 @@ from osms_client.loaders.reversals import (
     read_reversals,
     reverse_file,
 )
+from osms_client.loaders.roster_file import ROSTER_COLUMNS, read_roster
+from osms_client.loaders.sheets import write_sheet
 from osms_client.loaders.sync import SyncProgress, sync_file
 from osms_client.loaders.tables import CsvTable, ParquetTable, open_table
 
@@ -31,6 +33,7 @@ __all__ = [
     "REGISTER_COLUMNS",
     "REJECT_COLUMNS",
     "REVERSAL_COLUMNS",
+    "ROSTER_COLUMNS",
     "CategoryFile",
     "CsvTable",
     "FileError",
@@ -49,6 +52,8 @@ __all__ = [
     "read_category_file",
     "read_resolutions",
     "read_reversals",
+    "read_roster",
     "reverse_file",
     "sync_file",
+    "write_sheet",
 ]

@@ -16,14 +16,19 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}")
 class Columns:
     """Finds cells by the names of their columns."""
 
-    def __init__(self, path: Path, columns: list[str], *, known: tuple[str, ...]) -> None:
-        """Raise FileError if the columns are not exactly the known ones, in any order."""
+    def __init__(
+        self, path: Path, columns: list[str], *, known: tuple[str, ...], others: bool = False
+    ) -> None:
+        """Raise FileError if the columns are not exactly the known ones, in any order.
+
+        With ``others`` there may be more beside them.
+        """
         self._path = path
         for name in known:
             if columns.count(name) != 1:
                 raise FileError(path, f"one column {name!r}", line=1)
         for name in columns:
-            if name not in known:
+            if name not in known and not others:
                 raise FileError(path, f"no column {name!r} (known: {', '.join(known)})", line=1)
         self.index: Mapping[str, int] = {name: columns.index(name) for name in known}
 

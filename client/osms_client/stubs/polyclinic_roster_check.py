@@ -1,128 +1,104 @@
-"""Stub: a polyclinic checks its whole attached population, every night if it likes.
+"""Stub: a polyclinic sends its attached population, and reads the morning's report on it.
 
-    python -m osms_client.stubs.polyclinic_roster_check 127.0.0.1:50051 roster.csv
+    python -m osms_client.stubs.polyclinic_roster_check 127.0.0.1:50051 polyclinic-5 roster.csv
 
-The file has a column ``iin`` (or a single column without a heading). It is streamed: a million
-people need no more memory than a thousand.
+The file has the columns ``iin``, ``attached_on`` and ``last_visit_on``. Sent every night, only what
+changed is written; the report is one question, however many are attached.
 """
 
 import asyncio
 import csv
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 
+from osms.values import almaty_date
 from osms_client import (
     AsyncGateway,
-    Eligibility,
-    Ground,
-    LookupFailure,
-    Purpose,
-    Status,
-    UnansweredError,
+    ListedMember,
+    OsmsError,
+    RosterHeader,
+    RosterMember,
+    RosterReport,
+    RosterSyncResult,
 )
 from osms_client.stubs.arguments import day, program
 
-SOON = timedelta(days=31)
-"""Who loses cover within this time is called."""
+COLUMNS = ("iin", "attached_on", "last_visit_on")
 
 
-@dataclass
+@dataclass(frozen=True)
 class RosterCheck:
     """What a polyclinic wants to know in the morning."""
 
-    insured: int = 0
-    """People with the insurance package open, retention included."""
+    sync: RosterSyncResult
+    """What the list changed, and which of its lines are wrong."""
 
-    uninsured: Counter[Ground] = field(default_factory=Counter)
-    """People without it, by the ground that decided."""
+    report: RosterReport
+    """Who is insured, who is not and why, and what the clinic gets. Of the unknown the numbers are
+    to be checked: they are not uninsured."""
 
-    on_visit: int = 0
-    """People whose care is paid for when they come."""
-
-    unknown: list[str] = field(default_factory=list)
-    """IINs of which nothing is known: check the numbers, do not count them as uninsured."""
-
-    lapsing: list[tuple[str, date]] = field(default_factory=list)
-    """IINs of the insured whose cover ends soon, with the last day."""
-
-    mistyped: list[str] = field(default_factory=list)
-    """Items that could not be answered, as they stand in the file."""
-
-    revision: int = 0
-    """Store revision of the last answers."""
+    lapsing: tuple[ListedMember, ...]
+    """Whom to call: their cover ends by the end of the next month."""
 
 
 async def run(
-    gateway: AsyncGateway,
-    iins: Iterable[str],
-    *,
-    service_date: date | None = None,
-    soon: timedelta = SOON,
+    gateway: AsyncGateway, roster: str, members: Sequence[RosterMember], *, as_of: date
 ) -> RosterCheck:
-    """Check people in a stream and count as the answers come; ``service_date`` None is today."""
-    check = RosterCheck()
-    async for result in gateway.lookup_stream(
-        iins, purpose=Purpose.ROSTER, service_date=service_date
-    ):
-        if isinstance(result, LookupFailure):
-            check.mistyped.append(result.iin)
-        else:
-            _count(check, result, soon)
-    return check
+    """Send the list of a day and report on the roster; what fails is simply run again."""
+    header = RosterHeader(roster=roster, as_of=as_of, declared_members=len(members))
+    sync = await gateway.sync_roster(header, members)
+    report = await gateway.roster_report(roster)
+    listed = gateway.list_roster_members(roster, lapsing_by=report.lapsing_by)
+    return RosterCheck(sync, report, tuple([member async for member in listed]))
 
 
-def _count(check: RosterCheck, answer: Eligibility, soon: timedelta) -> None:
-    check.revision = answer.revision
-    if answer.insured:
-        check.insured += 1
-        last_day = answer.covered_through
-        if last_day is not None and last_day < answer.service_date + soon:
-            check.lapsing.append((answer.iin, last_day))
-    elif answer.status is Status.ELIGIBLE_ON_VISIT:
-        check.on_visit += 1
-    elif answer.status is Status.UNKNOWN_CONSUMER:
-        check.unknown.append(answer.iin)
-    else:
-        check.uninsured[answer.grounds[0]] += 1
-
-
-def read_iins(path: Path) -> Iterator[str]:
-    """Yield the IINs of a CSV file."""
+def read_members(path: Path) -> list[RosterMember]:
+    """Return the members that a CSV file lists; raise ValueError if a column is missing."""
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file)
-        first = next(rows, ["iin"])
-        column = first.index("iin") if "iin" in first else 0
-        if "iin" not in first:
-            yield first[column].strip()
-        for row in rows:
-            if row:
-                yield row[column].strip()
+        rows = csv.DictReader(file)
+        if missing := set(COLUMNS).difference(rows.fieldnames or ()):
+            raise ValueError(f"{path} has no column {', '.join(sorted(missing))}")
+        return [
+            RosterMember(
+                iin=row["iin"].strip(),
+                attached_on=row["attached_on"].strip(),
+                last_visit_on=row["last_visit_on"].strip(),
+            )
+            for row in rows
+        ]
 
 
 async def main() -> None:
-    """Check a file and print the morning's list."""
+    """Send a file and print the morning's list."""
     parser = program("Check an attached population.", asks_about_one=False)
-    parser.add_argument("roster", type=Path, help="a CSV file with a column iin, or only IINs")
-    parser.add_argument("--date", type=day, help="the day of care: YYYY-MM-DD (default: today)")
+    parser.add_argument("roster", help="the roster's code: your own, such as polyclinic-5")
+    parser.add_argument("file", type=Path, help=f"a CSV file with {', '.join(COLUMNS)}")
+    parser.add_argument(
+        "--as-of", type=day, help="the day of the file: YYYY-MM-DD (default: today)"
+    )
     arguments = parser.parse_args()
     try:
-        arguments.roster.open("rb").close()
+        members = read_members(arguments.file)
     except OSError as error:
-        parser.error(f"{arguments.roster} cannot be read: {error.strerror}")
+        parser.error(f"{arguments.file} cannot be read: {error.strerror}")
+    except ValueError as error:
+        parser.error(str(error))
+    as_of = arguments.as_of or almaty_date(datetime.now(UTC))
     async with AsyncGateway(arguments.target) as gateway:
         try:
-            check = await run(gateway, read_iins(arguments.roster), service_date=arguments.date)
-        except UnansweredError as error:
-            raise SystemExit(f"no answer, nothing is known of anybody: {error}") from None
-    print(f"insured {check.insured}, care on a visit {check.on_visit}")
-    print(f"unknown {len(check.unknown)}, mistyped {len(check.mistyped)}")
-    for ground, people in check.uninsured.most_common():
-        print(f"not insured, {ground}: {people}")
-    for iin, last_day in check.lapsing:
-        print(f"{iin} covered through {last_day}")
+            check = await run(gateway, arguments.roster, members, as_of=as_of)
+        except OsmsError as error:
+            raise SystemExit(f"no report, nothing is known of anybody: {error}") from None
+    report = check.report
+    print(f"members {report.members}, lines rejected {check.sync.rejected}")
+    print(f"insured {report.insured + report.retention}, care on a visit {report.on_visit}")
+    print(f"unknown {report.unknown}, not seen for a year {report.not_seen}")
+    for part in report.uninsured_by_ground:
+        print(f"not insured, {part.ground}: {part.members}")
+    for member in check.lapsing:
+        print(f"{member.eligibility.iin} covered through {member.eligibility.covered_through}")
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: {"sender": "labour", "expected_delta_number": "15", "delta_number": "17"}
     """
     ERROR_REASON_SNAPSHOT_OUTDATED: _ErrorReason.ValueType  # 10
-    """FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope.
+    """FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope; or a
+    list of a roster is older than the last one applied.
 
     Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}
     """
@@ -121,6 +122,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     replace by a snapshot: the services feed and deaths are scopes of their own source only.
 
     Example: {"scope": "services/serviceman"}
+    """
+    ERROR_REASON_ROSTER_NOT_FOUND: _ErrorReason.ValueType  # 21
+    """NOT_FOUND. No roster with this code was ever sent.
+
+    Example: {"roster": "polyclinic-5"}
     """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -184,7 +190,8 @@ is still new in it as a delta of the expected number.
 Example: {"sender": "labour", "expected_delta_number": "15", "delta_number": "17"}
 """
 ERROR_REASON_SNAPSHOT_OUTDATED: ErrorReason.ValueType  # 10
-"""FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope.
+"""FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope; or a
+list of a roster is older than the last one applied.
 
 Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}
 """
@@ -230,5 +237,10 @@ ERROR_REASON_SCOPE_INVALID: ErrorReason.ValueType  # 20
 replace by a snapshot: the services feed and deaths are scopes of their own source only.
 
 Example: {"scope": "services/serviceman"}
+"""
+ERROR_REASON_ROSTER_NOT_FOUND: ErrorReason.ValueType  # 21
+"""NOT_FOUND. No roster with this code was ever sent.
+
+Example: {"roster": "polyclinic-5"}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from osms_client import AsyncGateway, Language
+from osms_client import AsyncGateway, Language, RosterMember
 from osms_client.stubs import (
     billing_recheck,
     hospital_admission,
@@ -127,14 +127,17 @@ async def _roster(gateway: AsyncGateway, path: Path, today: date) -> Asked:
         present = (e for e in expectations(path) if e.known_on is None)
         return islice((e for e in present if e.service_date == today), ROSTER_PEOPLE)
 
-    check = await polyclinic_roster_check.run(gateway, (row.iin for row in rows()))
+    attached_on = today.replace(month=1, day=1).isoformat()
+    members = [RosterMember(iin=row.iin, attached_on=attached_on) for row in rows()]
+    check = await polyclinic_roster_check.run(gateway, "demo", members, as_of=today)
+    report = check.report
     expected = sum(row.status in ("INSURED", "INSURED_RETENTION") for row in rows())
-    grounds = ", ".join(f"{ground}: {count}" for ground, count in check.uninsured.items())
-    shown = f"not insured {grounds}; {len(check.lapsing)} lapse within a month"
+    grounds = ", ".join(f"{part.ground}: {part.members}" for part in report.uninsured_by_ground)
+    shown = f"not insured {grounds}; {report.lapsing} lapse by {report.lapsing_by}"
     return Asked(
         "polyclinic roster",
         f"{ROSTER_PEOPLE:,} people",
         f"{expected:,} insured",
-        f"{check.insured:,} insured",
+        f"{report.insured + report.retention:,} insured",
         shown,
     )

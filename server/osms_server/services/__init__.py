@@ -3,5 +3,6 @@
 from osms_server.services.category import CategoryServicer
 from osms_server.services.consumer import ConsumerServicer
 from osms_server.services.payment import PaymentServicer
+from osms_server.services.roster import RosterServicer
 
-__all__ = ["CategoryServicer", "ConsumerServicer", "PaymentServicer"]
+__all__ = ["CategoryServicer", "ConsumerServicer", "PaymentServicer", "RosterServicer"]

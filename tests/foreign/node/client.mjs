@@ -14,7 +14,7 @@ const DEADLINE_MS = 20_000;
 const asked = JSON.parse(readFileSync(0, "utf8"));
 
 function contract() {
-  const files = ["consumer_service", "payment_service", "category_service"];
+  const files = ["consumer_service", "payment_service", "category_service", "roster_service"];
   const definition = protoLoader.loadSync(
     files.map((name) => `osms/v1/${name}.proto`),
     {

@@ -48,7 +48,12 @@ def found(iin: str) -> Any:
 
 def test_it_loads_the_contract(found: Any) -> None:
     """The .proto files need nothing that another language's tools would not have."""
-    assert set(found["calls"]) == {"ConsumerService", "PaymentService", "CategoryService"}
+    assert set(found["calls"]) == {
+        "CategoryService",
+        "ConsumerService",
+        "PaymentService",
+        "RosterService",
+    }
     assert "LookupConsumer" in found["calls"]["ConsumerService"]
 
 

@@ -18,6 +18,7 @@ from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2
 from osms.v1 import payment_service_pb2 as payment_pb
+from osms.v1 import roster_service_pb2 as roster_pb
 from osms_client import AsyncGateway, Deadlines, Gateway
 
 IIN = "900101390002"
@@ -27,6 +28,7 @@ _SERVICES = {
     "ConsumerService": consumer_pb,
     "PaymentService": payment_pb,
     "CategoryService": category_pb,
+    "RosterService": roster_pb,
 }
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]

@@ -14,6 +14,7 @@ from osms.v1 import (
     consumer_service_pb2,
     core_pb2,
     payment_service_pb2,
+    roster_service_pb2,
 )
 from osms_client import AsyncGateway, Gateway
 
@@ -60,7 +61,7 @@ def test_both_gateways_have_the_same_methods() -> None:
     """A method of one gateway has the same parameters, defaults and words in the other."""
     blocking, asynchronous = _methods(Gateway), _methods(AsyncGateway)
     assert set(blocking) == set(asynchronous)
-    assert len(blocking) == 16
+    assert len(blocking) == 19
     for name, method in blocking.items():
         twin = asynchronous[name]
         assert inspect.getdoc(method) == inspect.getdoc(twin), name
@@ -93,6 +94,8 @@ _WORDS = [
     (osms_client.RecordIssue, category_service_pb2.RecordIssue),
     (osms_client.CategoryKind, category_service_pb2.CategoryKind),
     (osms_client.AssignmentKind, category_service_pb2.AssignmentKind),
+    (osms_client.MemberIssue, roster_service_pb2.MemberIssue),
+    (osms_client.NormGroup, roster_service_pb2.NormGroup),
 ]
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,15 @@ import grpc
 import pytest
 
 from osms.v1 import consumer_service_pb2 as pb
-from osms.v1 import core_pb2, error_reason_pb2
-from osms_client import AsyncGateway, FundingSource, Ground, Language, NextStepCode, Status
+from osms.v1 import core_pb2
+from osms_client import (
+    AsyncGateway,
+    FundingSource,
+    Language,
+    NextStepCode,
+    RosterMember,
+    Status,
+)
 from osms_client.stubs import (
     billing_recheck,
     hospital_admission,
@@ -23,6 +30,7 @@ from osms_client.stubs import (
     self_service,
 )
 from osms_client.stubs.words import OTHER_PERSON, UNANSWERED, WRONG_NUMBER
+from tests.unit.client import clinic
 from tests.unit.client.fake import IIN, OTHER_IIN, FakeGateway, abort, eligibility
 
 NOT_INSURED = core_pb2.ELIGIBILITY_STATUS_NOT_INSURED
@@ -180,45 +188,31 @@ def test_bill_is_seen_with_both_knowledges(fake: FakeGateway) -> None:
     assert not fake.asked[1].HasField("known")
 
 
-def test_roster_is_counted(fake: FakeGateway) -> None:
-    """A roster's people fall into insured, lapsing, uninsured by ground, unknown and mistyped."""
-
-    def answer(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        for request in requests:
-            response = pb.StreamLookupConsumersResponse()
-            response.context.revision = 31
-            for item in request.items:
-                result = response.results.add()
-                if item.iin == "12":
-                    result.error.reason = error_reason_pb2.ERROR_REASON_IIN_INVALID
-                elif item.iin == OTHER_IIN:
-                    result.eligibility.CopyFrom(_uninsured(item.iin))
-                elif item.iin == "0":
-                    unknown = _uninsured(item.iin)
-                    unknown.status = core_pb2.ELIGIBILITY_STATUS_UNKNOWN_CONSUMER
-                    del unknown.grounds[:]
-                    result.eligibility.CopyFrom(unknown)
-                else:
-                    insured = eligibility(item.iin)
-                    insured.covered_through = "2025-08-31" if item.iin == IIN else "2026-01-31"
-                    result.eligibility.CopyFrom(insured)
-            yield response
-
-    fake.on("StreamLookupConsumers", answer)
-    iins = [IIN, OTHER_IIN, "12", "0", "900101390307"]
-    check = _run(fake, lambda gateway: polyclinic_roster_check.run(gateway, iins))
-    assert (check.insured, check.on_visit, check.revision) == (2, 0, 31)
-    assert check.uninsured == {Ground.ARREARS: 1}
-    assert check.lapsing == [(IIN, date(2025, 8, 31))]
-    assert (check.unknown, check.mistyped) == (["0"], ["12"])
+def test_roster_is_sent_and_reported_on(fake: FakeGateway) -> None:
+    """The clinic's list goes out whole; the report comes back, and who is to be called."""
+    clinic.take_lists(fake)
+    fake.answers("GetRosterReport", clinic.report())
+    clinic.list_two_pages(fake)
+    members = [RosterMember(iin=iin, attached_on="2024-03-01") for iin in (IIN, OTHER_IIN)]
+    day = date(2026, 3, 14)
+    check = _run(
+        fake, lambda gateway: polyclinic_roster_check.run(gateway, "a", members, as_of=day)
+    )
+    assert fake.asked[0].header.declared_members == check.sync.members == 2
+    assert (check.report.uninsured, check.report.unknown) == (2, 1)
+    assert fake.asked[-1].lapsing_by == "2026-04-30"
+    assert [member.eligibility.iin for member in check.lapsing] == [IIN, OTHER_IIN]
 
 
-@pytest.mark.parametrize("text", ["name,iin\nA,1\nB,2\n", "1\n2", "\ufeffiin\n1\n\n2\n"])
-def test_roster_file_has_a_column_or_a_list(tmp_path: Path, text: str) -> None:
-    """A roster is a CSV with a column iin, or just one number a line."""
+def test_roster_file_has_its_columns_or_is_refused(tmp_path: Path) -> None:
+    """In any order, beside others; a missing one is named."""
     path = tmp_path / "roster.csv"
-    path.write_text(text, encoding="utf-8")
-    assert list(polyclinic_roster_check.read_iins(path)) == ["1", "2"]
+    path.write_text(f"name,attached_on,last_visit_on,iin\nA,2024-03-01,, {IIN}\n", "utf-8-sig")
+    member = RosterMember(iin=IIN, attached_on="2024-03-01")
+    assert polyclinic_roster_check.read_members(path) == [member]
+    path.write_text(f"iin\n{IIN}\n", "utf-8")
+    with pytest.raises(ValueError, match="no column attached_on, last_visit_on"):
+        polyclinic_roster_check.read_members(path)
 
 
 def test_citizen_reads_what_why_and_what_to_do(fake: FakeGateway) -> None:
@@ -259,7 +253,7 @@ _PROGRAMS = [
     (hospital_admission, [IIN, "--emergency"], "ADMITTED, paid by GOBMP"),
     (hospitalisation_portal, [IIN, "2025-08-10"], "covered through: 2025-09-30"),
     (billing_recheck, [IIN, "2025-08-10", "2025-08-10"], "the same"),
-    (polyclinic_roster_check, ["ROSTER"], "insured 1, care on a visit 0"),
+    (polyclinic_roster_check, ["polyclinic-5", "ROSTER"], "insured 5, care on a visit 1"),
     (self_service, [IIN, "--language", "ru"], "Страхование пока действует по 2025-09-30"),
 ]
 
@@ -274,18 +268,13 @@ def test_program_runs_by_itself(
 ) -> None:
     """Each stub is a program of its own, with a target and a person on its command line."""
 
-    def stream(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
-        for request in requests:
-            response = pb.StreamLookupConsumersResponse()
-            for item in request.items:
-                response.results.add().eligibility.CopyFrom(eligibility(item.iin))
-            yield response
-
     _answers(fake, eligibility())
     fake.answers("ExplainConsumer", pb.ExplainConsumerResponse(eligibility=eligibility()))
-    fake.on("StreamLookupConsumers", stream)
+    clinic.take_lists(fake)
+    fake.answers("GetRosterReport", clinic.report())
+    clinic.list_two_pages(fake)
     roster = tmp_path / "roster.csv"
-    roster.write_text(f"iin\n{IIN}\n", encoding="utf-8")
+    roster.write_text(f"iin,attached_on,last_visit_on\n{IIN},2024-03-01,\n", encoding="utf-8")
     words = [str(roster) if word == "ROSTER" else word for word in arguments]
     finished = subprocess.run(
         [sys.executable, "-m", program.__name__, fake.target, *words],
@@ -302,7 +291,7 @@ def test_program_runs_by_itself(
 @pytest.mark.parametrize(
     ("program", "arguments", "expected"),
     [
-        (polyclinic_roster_check, ["missing.csv"], "missing.csv cannot be read: No such file"),
+        (polyclinic_roster_check, ["a", "missing.csv"], "missing.csv cannot be read: No such file"),
         (reception_desk, [IIN, "--birth-date", "05.03.1990"], "give YYYY-MM-DD"),
     ],
     ids=["roster", "birth date"],

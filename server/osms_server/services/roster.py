@@ -1,0 +1,299 @@
+"""RosterService: attached populations, who of them is insured, and what that costs a clinic."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import grpc
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from osms.v1 import core_pb2, roster_service_pb2_grpc
+from osms.v1 import roster_service_pb2 as pb
+from osms.values import almaty_date
+from osms_server import answers, pages, rosters
+from osms_server.errors import Reason, RequestError, limit_exceeded
+from osms_server.fields import Fields
+from osms_server.inquiry import Inquiry, View
+from osms_server.law import Laws
+from osms_server.roster_lists import IncomingList, read_header, roster_code
+from osms_server.rosters import Finding
+from osms_server.rules import Decision
+from osms_server.settings import Settings
+from osms_storage.rosters import (
+    Roster,
+    RosterChange,
+    RosterMember,
+    all_members,
+    find_roster,
+    read_members,
+    replace_members,
+)
+from osms_storage.store import Store
+
+PEOPLE_AT_A_TIME = 2_000
+"""How many people's ledgers one statement reads."""
+DECIDED_AT_A_TIME = 500
+"""How many people are decided about before other calls get their turn."""
+LAPSING_DAYS_MAX = 366
+"""How far ahead lapsing is looked for."""
+NORM_MAX_TIYN = 10**12
+PAGE_SIZE_MAX = 10_000
+PAGE_SIZE_DEFAULT = 1_000
+SCANNED_MAX = 10_000
+"""How many members a page looks at, whether or not they pass its filters."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
+    """Takes lists, reports on rosters, and lists their members."""
+
+    def __init__(self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings) -> None:
+        self._store = store
+        self._laws = laws
+        self._inquiry = inquiry
+        self._settings = settings
+
+    async def SyncRoster(
+        self, request_iterator: AsyncIterator[pb.SyncRosterRequest], context: Context
+    ) -> AsyncIterator[pb.SyncRosterResponse]:
+        """Hold a list until its commit, then apply it."""
+        incoming: IncomingList | None = None
+        async for request in request_iterator:
+            part = request.WhichOneof("part")
+            if part not in (("header",) if incoming is None else ("chunk", "commit")):
+                raise _out_of_order("header" if incoming is None else "chunk or commit")
+            if incoming is None:
+                today = almaty_date(self._store.clock())
+                members_max = self._settings.roster_members_max
+                incoming = IncomingList(read_header(request.header, today, members_max))
+            elif part == "chunk":
+                self._take(incoming, request.chunk)
+            else:
+                # From here on the list is the commit's, whether the client waits for it or not.
+                whole, incoming = incoming, None
+                yield await self._store.finish(self._commit(whole))
+        if incoming is not None:
+            raise _out_of_order("chunk or commit")
+
+    def _take(self, incoming: IncomingList, chunk: pb.RosterChunk) -> None:
+        limit = self._settings.chunk_records_max
+        if len(chunk.members) > limit:
+            raise limit_exceeded("chunk_records_max", limit, "members")
+        incoming.read(chunk.members)
+        if incoming.received > incoming.header.declared_members:
+            raise _count_mismatch(incoming)
+
+    async def _commit(self, incoming: IncomingList) -> pb.SyncRosterResponse:
+        header = incoming.header
+        if incoming.received != header.declared_members:
+            raise _count_mismatch(incoming)
+        async with self._store.writing("ROSTER") as unit:
+            known = await find_roster(unit.connection, header.roster)
+            if known is not None and known.as_of > header.as_of:
+                raise RequestError(
+                    Reason.ERROR_REASON_SNAPSHOT_OUTDATED,
+                    "A newer list of this roster was applied.",
+                    {
+                        "roster": header.roster,
+                        "last_as_of": known.as_of.isoformat(),
+                        "as_of": header.as_of.isoformat(),
+                    },
+                )
+            change = await replace_members(unit.connection, known, incoming.listed())
+        return pb.SyncRosterResponse(result=_result(change, incoming))
+
+    async def GetRosterReport(
+        self, request: pb.GetRosterReportRequest, context: Context
+    ) -> pb.GetRosterReportResponse:
+        """Count the members by what they are on a day."""
+        fields = Fields()
+        code = roster_code(fields, request.roster, "roster")
+        day = fields.service_date(request.service_date, "service_date", *await self._days())
+        lapsing_by = _lapsing_by(fields, request.lapsing_by, day) or rosters.next_month_end(day)
+        if not 0 <= request.norm_tiyn_per_head <= NORM_MAX_TIYN:
+            fields.violate("norm_tiyn_per_head", f"must be from 0 to {NORM_MAX_TIYN}")
+        fields.check()
+        async with self._store.reading() as connection:
+            roster = await _known(connection, code)
+            members = [
+                member async for page in all_members(connection, roster.id) for member in page
+            ]
+        findings: Counter[Finding] = Counter()
+        revisions: list[int] = []
+        # Of an empty roster, too, the report says at which revision it was made.
+        for start in range(0, len(members) or 1, PEOPLE_AT_A_TIME):
+            some = members[start : start + PEOPLE_AT_A_TIME]
+            view = await self._view(some)
+            revisions.append(view.moment.revision)
+            found = await _find(view, some, day, lapsing_by)
+            findings.update(finding for _, _, finding in found)
+        values = view.law.parameters.at(day)
+        answer = rosters.report(findings, values, request.norm_tiyn_per_head)
+        answer.context.CopyFrom(answers.context(view, secrets.token_hex(8)))
+        answer.first_revision = revisions[0]
+        answer.roster, answer.version = roster.code, roster.version
+        answer.as_of = roster.as_of.isoformat()
+        answer.service_date, answer.lapsing_by = day.isoformat(), lapsing_by.isoformat()
+        return answer
+
+    async def ListRosterMembers(
+        self, request: pb.ListRosterMembersRequest, context: Context
+    ) -> pb.ListRosterMembersResponse:
+        """List members that pass the filters, with their answers."""
+        fields = Fields()
+        code = roster_code(fields, request.roster, "roster")
+        window, today = await self._days()
+        day = fields.service_date(request.service_date, "service_date", window, today)
+        size = pages.page_size(
+            fields, request.page_size, most=PAGE_SIZE_MAX, default=PAGE_SIZE_DEFAULT
+        )
+        version, skip, day = _position(request, window[0], day)
+        lapsing_by = _lapsing_by(fields, request.lapsing_by, day)
+        fields.check()
+        filtered = request.uninsured or request.not_seen or lapsing_by is not None
+        async with self._store.reading() as connection:
+            roster = await _known(connection, code)
+            if version not in (None, roster.version):
+                raise pages.token_invalid()
+            limit = SCANNED_MAX if filtered else size
+            members = await read_members(connection, roster.id, skip=skip, limit=limit)
+        decision_id = secrets.token_hex(8)
+        listed: list[pb.ListedMember] = []
+        shared = await self._view(members[:PEOPLE_AT_A_TIME])
+        for start in range(0, len(members), PEOPLE_AT_A_TIME):
+            if len(listed) == size:
+                break
+            some = members[start : start + PEOPLE_AT_A_TIME]
+            view = await self._view(some) if start else shared
+            if view.moment.revision != shared.moment.revision:
+                break  # the next page goes on at the newer revision
+            for member, decision, found in await _find(view, some, day, lapsing_by):
+                if len(listed) == size:
+                    break
+                skip += 1
+                if _passes(request, found):
+                    answer_id = f"{decision_id}-{len(listed)}"
+                    answer = answers.brief(view, member.iin, day, decision, answer_id)
+                    listed.append(_listed(member, answer, not_seen=found.not_seen))
+        position = (roster.version, skip, day.toordinal())
+        return pb.ListRosterMembersResponse(
+            context=answers.context(shared, decision_id),
+            version=roster.version,
+            members=listed,
+            next_page_token=pages.page_token(request, position) if skip < roster.members else "",
+        )
+
+    async def _view(self, members: Sequence[RosterMember]) -> View:
+        iins = [member.iin for member in members]
+        return await self._inquiry.view(iins, None, self._store.clock())
+
+    async def _days(self) -> tuple[tuple[date, date], date]:
+        """Return the days that may be asked about, and today."""
+        today = almaty_date(self._store.clock())
+        law = await self._laws.newest()
+        return law.parameters.window(today), today
+
+
+async def _find(
+    view: View, members: Sequence[RosterMember], day: date, lapsing_by: date | None
+) -> list[tuple[RosterMember, Decision, Finding]]:
+    """Decide about people of a view, some at a time."""
+    months = rosters.not_seen_months(view.law.parameters.at(day))
+    recent_from = rosters.seen_from(day, months)
+    found = []
+    for number, member in enumerate(members, 1):
+        decision = answers.decide(view, member.iin, day)
+        finding = rosters.find(member, decision, lapsing_by, recent_from)
+        found.append((member, decision, finding))
+        if number % DECIDED_AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    return found
+
+
+def _passes(request: pb.ListRosterMembersRequest, found: Finding) -> bool:
+    return (
+        (not request.uninsured or found.ground is not None)
+        and (not request.lapsing_by or found.lapses_on is not None)
+        and (not request.not_seen or found.not_seen)
+    )
+
+
+async def _known(connection: AsyncConnection, code: str) -> Roster:
+    roster = await find_roster(connection, code)
+    if roster is None:
+        raise RequestError(
+            Reason.ERROR_REASON_ROSTER_NOT_FOUND,
+            "No roster with this code was ever sent.",
+            {"roster": code},
+        )
+    return roster
+
+
+def _lapsing_by(fields: Fields, text: str, day: date) -> date | None:
+    """Return the last day that counts as lapsing; None if it is absent or wrong."""
+    by = fields.day(text, "lapsing_by")
+    if by is not None and not timedelta(0) <= by - day <= timedelta(LAPSING_DAYS_MAX):
+        fields.violate("lapsing_by", f"must be 0 to {LAPSING_DAYS_MAX} days after the service date")
+    return by
+
+
+def _position(
+    request: pb.ListRosterMembersRequest, first_day: date, day: date
+) -> tuple[int | None, int, date]:
+    """Return the version that a list keeps to, None for any; how many to skip; and its day."""
+    position = pages.position_of(request, request.page_token, 3)
+    if position is None:
+        return None, 0, day
+    version, skip, ordinal = position
+    if skip < 0 or not first_day.toordinal() <= ordinal <= day.toordinal():
+        # Never given out: a list keeps to the day of its first page.
+        raise pages.token_invalid()
+    return version, skip, date.fromordinal(ordinal)
+
+
+def _listed(
+    member: RosterMember, answer: core_pb2.Eligibility, *, not_seen: bool
+) -> pb.ListedMember:
+    visited_on = member.last_visit_on
+    return pb.ListedMember(
+        eligibility=answer,
+        attached_on=date.fromordinal(member.attached_on).isoformat(),
+        last_visit_on="" if visited_on is None else date.fromordinal(visited_on).isoformat(),
+        not_seen=not_seen,
+    )
+
+
+def _result(change: RosterChange, incoming: IncomingList) -> pb.RosterSyncResult:
+    return pb.RosterSyncResult(
+        version=change.version,
+        members=change.members,
+        added=change.added,
+        changed=change.changed,
+        removed=change.removed,
+        unchanged=change.unchanged,
+        rejected=incoming.rejected,
+        rejected_members=incoming.rejected_members,
+    )
+
+
+def _out_of_order(expected: str) -> RequestError:
+    return RequestError(
+        Reason.ERROR_REASON_STREAM_OUT_OF_ORDER,
+        "A list is a header, chunks, and a commit.",
+        {"expected": expected},
+    )
+
+
+def _count_mismatch(incoming: IncomingList) -> RequestError:
+    return RequestError(
+        Reason.ERROR_REASON_RECORD_COUNT_MISMATCH,
+        "The lines received are not as many as declared.",
+        {
+            "declared_records": str(incoming.header.declared_members),
+            "received_records": str(incoming.received),
+        },
+    )
