@@ -1,7 +1,6 @@
 """RosterService: attached populations, who of them is insured, and what that costs a clinic."""
 
 import asyncio
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
@@ -10,12 +9,12 @@ from typing import Any
 import grpc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osms.v1 import core_pb2, roster_service_pb2_grpc
 from osms.v1 import roster_service_pb2 as pb
+from osms.v1 import roster_service_pb2_grpc
 from osms.values import almaty_date
 from osms_server import answers, pages, rosters
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import Fields
+from osms_server.fields import Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.roster_lists import IncomingList, read_header, roster_code
@@ -56,6 +55,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         self._laws = laws
         self._inquiry = inquiry
         self._settings = settings
+        self._ids = answers.DecisionIds()
 
     async def SyncRoster(
         self, request_iterator: AsyncIterator[pb.SyncRosterRequest], context: Context
@@ -112,7 +112,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         """Count the members by what they are on a day."""
         fields = Fields()
         code = roster_code(fields, request.roster, "roster")
-        day = fields.service_date(request.service_date, "service_date", *await self._days())
+        day = fields.service_date(request.service_date, "service_date", await self._window())
         lapsing_by = _lapsing_by(fields, request.lapsing_by, day) or rosters.next_month_end(day)
         if not 0 <= request.norm_tiyn_per_head <= NORM_MAX_TIYN:
             fields.violate("norm_tiyn_per_head", f"must be from 0 to {NORM_MAX_TIYN}")
@@ -133,7 +133,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             findings.update(finding for _, _, finding in found)
         values = view.law.parameters.at(day)
         answer = rosters.report(findings, values, request.norm_tiyn_per_head)
-        answer.context.CopyFrom(answers.context(view, secrets.token_hex(8)))
+        answer.context.CopyFrom(answers.context(view, self._ids.next()))
         answer.first_revision = revisions[0]
         answer.roster, answer.version = roster.code, roster.version
         answer.as_of = roster.as_of.isoformat()
@@ -146,12 +146,12 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         """List members that pass the filters, with their answers."""
         fields = Fields()
         code = roster_code(fields, request.roster, "roster")
-        window, today = await self._days()
-        day = fields.service_date(request.service_date, "service_date", window, today)
+        window = await self._window()
+        day = fields.service_date(request.service_date, "service_date", window)
         size = pages.page_size(
             fields, request.page_size, most=PAGE_SIZE_MAX, default=PAGE_SIZE_DEFAULT
         )
-        version, skip, day = _position(request, window[0], day)
+        version, skip, day = _position(request, window.first, day)
         lapsing_by = _lapsing_by(fields, request.lapsing_by, day)
         fields.check()
         filtered = request.uninsured or request.not_seen or lapsing_by is not None
@@ -161,7 +161,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                 raise pages.token_invalid()
             limit = SCANNED_MAX if filtered else size
             members = await read_members(connection, roster.id, skip=skip, limit=limit)
-        decision_id = secrets.token_hex(8)
+        decision_id = self._ids.next()
         listed: list[pb.ListedMember] = []
         shared = await self._view(members[:PEOPLE_AT_A_TIME])
         for start in range(0, len(members), PEOPLE_AT_A_TIME):
@@ -177,8 +177,11 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                 skip += 1
                 if _passes(request, found):
                     answer_id = f"{decision_id}-{len(listed)}"
-                    answer = answers.brief(view, member.iin, day, decision, answer_id)
-                    listed.append(_listed(member, answer, not_seen=found.not_seen))
+                    entry = _listed(member, not_seen=found.not_seen)
+                    answers.write_brief(
+                        entry.eligibility, view, member.iin, day, decision, answer_id
+                    )
+                    listed.append(entry)
         position = (roster.version, skip, day.toordinal())
         return pb.ListRosterMembersResponse(
             context=answers.context(shared, decision_id),
@@ -189,13 +192,11 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
 
     async def _view(self, members: Sequence[RosterMember]) -> View:
         iins = [member.iin for member in members]
-        return await self._inquiry.view(iins, None, self._store.clock())
+        return await self._inquiry.view(iins, None, self._store.clock(), bulk=True)
 
-    async def _days(self) -> tuple[tuple[date, date], date]:
-        """Return the days that may be asked about, and today."""
-        today = almaty_date(self._store.clock())
+    async def _window(self) -> Window:
         law = await self._laws.newest()
-        return law.parameters.window(today), today
+        return law.window(almaty_date(self._store.clock()))
 
 
 async def _find(
@@ -255,12 +256,9 @@ def _position(
     return version, skip, date.fromordinal(ordinal)
 
 
-def _listed(
-    member: RosterMember, answer: core_pb2.Eligibility, *, not_seen: bool
-) -> pb.ListedMember:
+def _listed(member: RosterMember, *, not_seen: bool) -> pb.ListedMember:
     visited_on = member.last_visit_on
     return pb.ListedMember(
-        eligibility=answer,
         attached_on=date.fromordinal(member.attached_on).isoformat(),
         last_visit_on="" if visited_on is None else date.fromordinal(visited_on).isoformat(),
         not_seen=not_seen,
