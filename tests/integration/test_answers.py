@@ -4,7 +4,9 @@ The cases are those of the worked table that need history; the rest of the table
 rules alone.
 """
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -252,19 +254,35 @@ def test_an_unknown_consumer_is_not_said_to_be_uninsured(ask: Ask) -> None:
 
 
 def test_the_revision_of_a_register_waits_for_it(sdk: Gateway, people: People) -> None:
-    """After a payment a lookup at its revision sees it; a revision that is not there yet waits."""
+    """A lookup at a payment's revision sees it; one that does not come is told at the deadline."""
     iin = new_iin()
     (result,) = sdk.ingest([one_row(iin, "2026-12", TODAY)])
     seen = sdk.lookup(iin, purpose=Purpose.RECEPTION, at_least_revision=result.revision)
     assert (seen.status, seen.revision) == (Status.NOT_INSURED, result.revision)
     with pytest.raises(RetryLaterError) as caught:
-        sdk.lookup(iin, purpose=Purpose.RECEPTION, at_least_revision=result.revision + 1)
+        sdk.lookup(
+            iin, purpose=Purpose.RECEPTION, at_least_revision=result.revision + 1, timeout_s=0.5
+        )
     assert caught.value.reason == Reason.REVISION_NOT_REACHED
     assert caught.value.metadata == {
         "revision": str(result.revision),
         "at_least_revision": str(result.revision + 1),
     }
     assert caught.value.retry_after_s
+
+
+def test_a_lookup_waits_for_a_revision_that_comes_in_time(sdk: Gateway) -> None:
+    """Who asks for a revision before it is there is answered as soon as it is."""
+    iin = new_iin()
+    (result,) = sdk.ingest([one_row(iin, "2026-11", TODAY)])
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            sdk.lookup, iin, purpose=Purpose.RECEPTION, at_least_revision=result.revision + 1
+        )
+        time.sleep(0.1)
+        assert not asked.done()
+        (later,) = sdk.ingest([one_row(iin, "2026-12", TODAY)])
+        assert asked.result(timeout=5).revision == later.revision
 
 
 # --- how fresh -----------------------------------------------------------------------------------

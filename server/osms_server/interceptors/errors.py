@@ -132,8 +132,14 @@ def _bad_request(violations: tuple[Violation, ...]) -> error_details_pb2.BadRequ
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], exc: Exception) -> NoReturn:
     error = as_request_error(exc)
-    trailer = (("grpc-status-details-bin", status_of(error).SerializeToString()),)
-    await context.abort(STATUS[error.reason], str(error), trailer)
+    trailer: list[tuple[str, str | bytes]] = [
+        ("grpc-status-details-bin", status_of(error).SerializeToString())
+    ]
+    if error.reason == Reason.ERROR_REASON_REVISION_NOT_REACHED:
+        # It was waited for: a client library that asks again by itself would only run into its
+        # deadline, and its program would not read why.
+        trailer.append(("grpc-retry-pushback-ms", "-1"))
+    await context.abort(STATUS[error.reason], str(error), tuple(trailer))
 
 
 class GuardedHandlers(grpc.GenericRpcHandler):
