@@ -34,8 +34,8 @@ class Load(NamedTuple):
     """Answered requests a second."""
     times_s: list[float]
     """How long each answered request took."""
-    sent: int
-    """Requests."""
+    offered: int
+    """Requests, those included that a limit of streams kept from being sent."""
     done: int
     """Answered requests, by whatever gRPC status."""
     data_bytes: int

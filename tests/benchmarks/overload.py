@@ -6,8 +6,8 @@ because no client in Python can send ten times what a gateway answers. Beside it
 other people, few and at random moments, from a process of its own; theirs are the times and the
 outcomes that are told here. The flood's own share of refusals follows from the bytes of its
 answers, for an answer to it always has the same size, and a refusal has none. When the flood ends
-its clients go away, and the clinics stay on. A limit of streams on a connection holds the flood
-back in its clients: then less is sent than was meant, and both are told.
+its clients go away, and the clinics stay on. Where the gateway limits the streams
+of a connection, the flood is offered whole but held back in its clients: h2load does not tell.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ CALM, OVER = 0.5, 10.0
 CLINICS_RATE = 100
 FLOOD_CONNECTIONS = 16
 QUIET_S = 3
-FLOOD_S = 10
+FLOOD_S = 6
 RISES_S = 1.0
 """From the flood's beginning until it counts."""
 RECOVERY_S = 2.0
@@ -108,15 +108,15 @@ def _times_s(some: Sequence[Arrival]) -> list[float]:
 def _slower(engine: str, capacity: float, calm: list[_Seen], over: list[_Seen]) -> Figure:
     outcomes = Counter(each.outcome for seen in over for each in seen.during)
     count = outcomes.total()
-    sent = sum(seen.flood.sent for seen in over)
+    offered = sum(seen.flood.offered for seen in over)
     answered = sum(seen.flood_answered for seen in over)
     numbers = {
         "capacity_per_s": capacity,
-        "sent_by_capacity": sent / (TURNS * FLOOD_S) / capacity,
+        "offered_by_capacity": offered / (TURNS * FLOOD_S) / capacity,
         "answered_share": outcomes[ANSWERED] / count,
         "refused_share": (outcomes[REFUSED] + outcomes[REFUSED_BARE]) / count,
-        "flood_answered_share": answered / sent,
-        "flood_refused_share": (sum(seen.flood.done for seen in over) - answered) / sent,
+        "flood_answered_share": answered / offered,
+        "flood_refused_share": (sum(seen.flood.done for seen in over) - answered) / offered,
         "rss_mib": max(seen.rss_mib for seen in over),
     }
     odd = [f"{outcomes[name]} {name}" for name in sorted({*outcomes} - {ANSWERED, REFUSED})]
@@ -126,8 +126,8 @@ def _slower(engine: str, capacity: float, calm: list[_Seen], over: list[_Seen]) 
         "ms",
         [p50_p99_ms(_times_s(seen.during))[1] for seen in over],
         [p50_p99_ms(_times_s(seen.during))[1] for seen in calm],
-        f"at {OVER:.0f} x the capacity of {capacity:,.0f}/s ({numbers['sent_by_capacity']:.1f} x"
-        f" sent): answered {numbers['answered_share']:.1%} of {count:,}, refused"
+        f"at {OVER:.0f} x the capacity of {capacity:,.0f}/s ({numbers['offered_by_capacity']:.1f} x"
+        f" offered): answered {numbers['answered_share']:.1%} of {count:,}, refused"
         f" {numbers['refused_share']:.1%}; of the flood answered"
         f" {numbers['flood_answered_share']:.1%}, refused {numbers['flood_refused_share']:.1%};"
         f" neither answered nor refused with RetryInfo: {', '.join(odd) or 'none'};"
