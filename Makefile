@@ -4,9 +4,8 @@ PROTOS := $(wildcard proto/osms/v1/*.proto)
 PEOPLE ?= 20000
 SEED ?= 1
 KILLS ?= 100
-SCALE ?= 0.1
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-node crash lint types proto proto-check bench month long lock clean
+.PHONY: help install demo run test test-node crash lint types proto proto-check bench profile h2load month long lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,9 +55,20 @@ proto-check: proto ## Fail if generated code is stale, the contract unclean, or 
 	.venv/bin/buf lint
 	.venv/bin/buf breaking --against ".git#ref=$$(git rev-parse --verify -q HEAD~1 || git rev-parse HEAD)"
 
-bench: install ## Measure beside controls; writes bench.json (a part: ONLY=ingest,rss ENGINES=sqlite)
-	OSMS_BENCH_ONLY="$(ONLY)" OSMS_BENCH_ENGINES="$(ENGINES)" $(PY) -m tests.benchmarks
+bench: SCALE ?= 0.2
+bench: install h2load ## Measure beside controls; writes bench.json (a part: ONLY=ingest,rss ENGINES=sqlite)
+	OSMS_BENCH_ONLY="$(ONLY)" OSMS_BENCH_ENGINES="$(ENGINES)" OSMS_BENCH_SCALE="$(SCALE)" \
+	  $(PY) -m tests.benchmarks
 
+profile: install h2load ## Show what a lookup costs, stage by stage (a part: ENGINES=sqlite)
+	OSMS_BENCH_ENGINES="$(ENGINES)" $(PY) -m tests.benchmarks.profile
+
+h2load: # the load that bounds nothing; root installs it, others are told how
+	@command -v h2load >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get update -qq && apt-get install -qq -y --no-install-recommends nghttp2-client; \
+	else echo "h2load is missing: apt-get install nghttp2-client" >&2; exit 1; fi
+
+month: SCALE ?= 0.1
 month: install ## Run a national month on PostgreSQL at SCALE (1: 9,000,000 payments), and extrapolate
 	$(PY) -m tests.benchmarks.month $(SCALE)
 

@@ -7,55 +7,53 @@ rates is measured in turns, and the medians of the turns are shown.
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tests.benchmarks import data
-from tests.benchmarks.calls import ingest_all
+from tests.benchmarks.batches import measure_batches
+from tests.benchmarks.connections import raise_file_limit
 from tests.benchmarks.figures import Figure, keep, show
-from tests.benchmarks.ingestion import measure_ingestion
+from tests.benchmarks.footprint import measure_footprint
+from tests.benchmarks.growth import measure_growth
+from tests.benchmarks.h2load import check_installed
+from tests.benchmarks.ingestion import measure_ingestion, pay
 from tests.benchmarks.lookups import measure_lookups
 from tests.benchmarks.memory import measure_memory
+from tests.benchmarks.overload import measure_overload
 from tests.benchmarks.processes import pinned, rss_mib
 from tests.benchmarks.snapshots import measure_snapshots
-from tests.benchmarks.subject import Subject, load_core, running_subject
+from tests.benchmarks.subject import Subject, chosen, chosen_engines, load_core, running_subject
+from tests.benchmarks.web import measure_web
 from tests.postgres import Postgres, running_postgres
 
 PEOPLE = int(os.environ.get("OSMS_BENCH_PEOPLE", "20000"))
-ENGINES = ("sqlite", "postgresql")
 Measurement = Callable[[Subject, list[str]], Awaitable[list[Figure]]]
 RATES: dict[str, Measurement] = {
     "lookup": measure_lookups,
+    "batch": measure_batches,
+    "web": measure_web,
     "ingest": measure_ingestion,
     "snapshot": measure_snapshots,
 }
 """What is measured one after the other on a store with people in it."""
-MEMORY = "rss"
-"""What is measured on a fresh gateway and an empty store."""
+FRESH: dict[str, tuple[int, Callable[..., Coroutine[Any, Any, list[Figure]]]]] = {
+    "rss": (1, measure_memory),
+    "footprint": (1, measure_footprint),
+    "overload": (1, measure_overload),
+    "growth": (2, measure_growth),
+}
+"""What is measured on fresh gateways and empty stores, and how many of them it takes."""
 
 
-def _chosen(variable: str, known: tuple[str, ...]) -> list[str]:
-    """Return what a variable of the environment chooses of what is known; all if it is empty."""
-    chosen = os.environ.get(variable, "").replace(",", " ").split() or list(known)
-    unknown = [name for name in chosen if name not in known]
-    if unknown:
-        sys.exit(f"{variable} knows {', '.join(known)}; not {', '.join(unknown)}")
-    return [name for name in known if name in chosen]
-
-
-async def _rates(subject: Subject, chosen: list[str]) -> list[Figure]:
+async def _rates(subject: Subject, wanted: list[str]) -> list[Figure]:
     people = data.iins(PEOPLE)
-    async with subject.connected() as channel:
-        for number, period in enumerate(data.PERIODS):
-            messages = [
-                data.message(f"S{number}-{start}", people[start : start + 5_000], period)
-                for start in range(0, len(people), 5_000)
-            ]
-            await ingest_all(channel, messages)
+    await pay(subject, people)
     figures = []
-    for name in chosen:
+    for name in wanted:
         print(f"{subject.engine}: {name}", file=sys.stderr)
         figures += await RATES[name](subject, people)
     figures.append(Figure("rss_mib", subject.engine, round(rss_mib(subject.process), 1), "MiB"))
@@ -63,34 +61,38 @@ async def _rates(subject: Subject, chosen: list[str]) -> list[Figure]:
 
 
 @contextmanager
-def _subject(engine: str, postgres: Postgres | None) -> Iterator[Subject]:
-    """Serve a fresh store, and ask from another core."""
-    with (
-        TemporaryDirectory() as folder,
-        running_subject(engine, Path(folder), postgres) as subject,
-        pinned(load_core()),
-    ):
-        yield subject
+def _subjects(count: int, engine: str, postgres: Postgres | None) -> Iterator[list[Subject]]:
+    """Serve fresh stores, and ask from another core."""
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(TemporaryDirectory())) for _ in range(count)]
+        subjects = [
+            stack.enter_context(running_subject(engine, folder, postgres)) for folder in folders
+        ]
+        stack.enter_context(pinned(load_core()))
+        yield subjects
 
 
 def main() -> None:
     """Run the chosen measurements, on each chosen engine in turn."""
-    engines = _chosen("OSMS_BENCH_ENGINES", ENGINES)
-    chosen = _chosen("OSMS_BENCH_ONLY", (*RATES, MEMORY))
+    check_installed()
+    raise_file_limit()
+    engines = chosen_engines()
+    wanted = chosen("OSMS_BENCH_ONLY", (*RATES, *FRESH))
     figures: list[Figure] = []
     with ExitStack() as stack:
         postgres = None
         if "postgresql" in engines:
             postgres = stack.enter_context(running_postgres(fsync=True))
         for engine in engines:
-            rates = [name for name in chosen if name != MEMORY]
+            rates = [name for name in wanted if name in RATES]
             if rates:
-                with _subject(engine, postgres) as subject:
+                with _subjects(1, engine, postgres) as [subject]:
                     figures += asyncio.run(_rates(subject, rates))
-            if MEMORY in chosen:
-                print(f"{engine}: {MEMORY}", file=sys.stderr)
-                with _subject(engine, postgres) as subject:
-                    figures += asyncio.run(measure_memory(subject))
+            for name, (count, measure) in FRESH.items():
+                if name in wanted:
+                    print(f"{engine}: {name}", file=sys.stderr)
+                    with _subjects(count, engine, postgres) as subjects:
+                        figures += asyncio.run(measure(*subjects))
     title = "gateway on one core, load on the other, PostgreSQL on both"
     show(figures, f"{title}; rates over {PEOPLE:,} people")
     keep(figures)

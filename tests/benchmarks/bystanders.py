@@ -16,9 +16,7 @@ from itertools import islice
 
 import grpc
 
-from osms.v1 import consumer_service_pb2 as pb
-from osms.v1 import core_pb2
-from tests.benchmarks.calls import LOOKUP, ingest_all
+from tests.benchmarks.calls import LOOKUP, ingest_all, lookup_message
 from tests.benchmarks.people import people
 from tests.benchmarks.processes import rss_mib
 from tests.benchmarks.registers import register_message
@@ -83,12 +81,10 @@ class _Bystanders:
 
     async def _lookup(self, iin: str) -> None:
         call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(LOOKUP)
-        request = pb.LookupConsumerRequest(
-            iin=iin, service_date="2026-12-31", purpose=core_pb2.PURPOSE_RECEPTION
-        )
+        request = lookup_message(iin)
         started = time.perf_counter()
         try:
-            await call(request.SerializeToString(), timeout=LOOKUP_DEADLINE_S)
+            await call(request, timeout=LOOKUP_DEADLINE_S)
         except grpc.aio.AioRpcError as error:
             self.seen.lookup_failures.append(error.code().name)
         else:

@@ -6,12 +6,21 @@ from collections.abc import AsyncGenerator, Iterable
 
 import grpc
 
-from osms.v1 import category_service_pb2, payment_service_pb2
+from osms.v1 import category_service_pb2, consumer_service_pb2, core_pb2, payment_service_pb2
+from tests.benchmarks.data import SERVICE_DATE
 
 LOOKUP = "/osms.v1.ConsumerService/LookupConsumer"
 BATCH = "/osms.v1.ConsumerService/BatchLookupConsumers"
+STREAM = "/osms.v1.ConsumerService/StreamLookupConsumers"
 _INGEST = "/osms.v1.PaymentService/IngestRegisters"
 _SYNC = "/osms.v1.CategoryService/SyncCategories"
+
+
+def lookup_message(iin: str) -> bytes:
+    """Return the serialized question of a clinic's reception."""
+    return consumer_service_pb2.LookupConsumerRequest(
+        iin=iin, service_date=SERVICE_DATE, purpose=core_pb2.PURPOSE_RECEPTION
+    ).SerializeToString()
 
 
 async def ask(

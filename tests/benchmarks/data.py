@@ -1,7 +1,7 @@
 """People, registers and snapshots for the benchmarks, as wire messages made beforehand."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import cycle, islice
 
 from osms.v1 import category_service_pb2, core_pb2, payment_service_pb2
 from osms.values import check_digit
@@ -9,6 +9,8 @@ from osms.values import check_digit
 FIRST_STEM = 850_101_300_00
 CHUNK_RECORDS = 5_000
 """How many records of a snapshot share a message."""
+SERVICE_DATE = "2026-12-31"
+"""The day of care in all questions."""
 PERIODS = [f"2026-{month:02d}" for month in range(1, 12)]
 
 
@@ -23,6 +25,11 @@ def iins(count: int, start: int = 0) -> list[str]:
             found.append(f"{text}{digit}")
         stem += 1
     return found
+
+
+def repeated(people: list[str], count: int) -> list[str]:
+    """Return so many people, some again where there are not enough."""
+    return list(islice(cycle(people), count))
 
 
 def register(reference: str, people: list[str], period: str) -> payment_service_pb2.Register:

@@ -56,6 +56,14 @@ def in_turns(
     )
 
 
+def p50_p99_ms(times_s: Sequence[float]) -> tuple[float, float]:
+    """Return the median and the 99th percentile of at least one time, in milliseconds."""
+    if len(times_s) == 1:
+        return times_s[0] * 1e3, times_s[0] * 1e3
+    cuts = statistics.quantiles(times_s, n=100, method="inclusive")
+    return cuts[49] * 1e3, cuts[98] * 1e3
+
+
 def console() -> Console:
     """Return a console that is wide where it is not a terminal, lest lines break there."""
     return Console(width=None if sys.stdout.isatty() else COLUMNS_OF_FILES)

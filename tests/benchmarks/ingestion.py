@@ -16,6 +16,18 @@ TURNS = 5
 SIZES = ((8, 4_000), (400, 20_000), (5_000, 120_000))
 """Rows of a register, and of all registers of a turn."""
 STREAMS = (1, 8)
+PAID_AT_A_TIME = 5_000
+
+
+async def pay(subject: Subject, people: list[str]) -> None:
+    """Pay for all of these people, and each month that the benchmarks know."""
+    async with subject.connected() as channel:
+        for number, period in enumerate(data.PERIODS):
+            messages = [
+                data.message(f"S{number}-{start}", people[start : start + PAID_AT_A_TIME], period)
+                for start in range(0, len(people), PAID_AT_A_TIME)
+            ]
+            await ingest_all(channel, messages)
 
 
 async def measure_ingestion(subject: Subject, people: list[str]) -> list[Figure]:

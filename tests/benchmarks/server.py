@@ -1,6 +1,7 @@
 """A gateway with empty RPCs beside its own, as controls.
 
-The empty RPCs parse the same requests and send the same responses, but ask nothing.
+The empty RPCs parse the same requests, but ask nothing. That for one person sends an empty message;
+that for many builds an answer for each, with the fields that a real one has.
 """
 
 import asyncio

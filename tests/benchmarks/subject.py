@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import grpc
 from tests.benchmarks.processes import check_cores, pinned
 from tests.postgres import Postgres
 
+ENGINES = ("sqlite", "postgresql")
 NOW = "2026-12-31T12:00:00+05:00"
 OPTIONS = [
     ("grpc.max_receive_message_length", -1),
@@ -20,6 +21,8 @@ OPTIONS = [
     # Each channel has a connection of its own, as each sender has.
     ("grpc.use_local_subchannel_pool", 1),
 ]
+_CORES = os.sched_getaffinity(0)
+"""What there is before anything is pinned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,28 @@ class Subject:
             yield channel
 
 
+def chosen(variable: str, known: Sequence[str]) -> list[str]:
+    """Return what a variable of the environment chooses of what is known; all if it is empty."""
+    wanted = os.environ.get(variable, "").replace(",", " ").split() or list(known)
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        sys.exit(f"{variable} knows {', '.join(known)}; not {', '.join(unknown)}")
+    return [name for name in known if name in wanted]
+
+
+def chosen_engines() -> list[str]:
+    """Return the engines that are chosen, all if none is."""
+    return chosen("OSMS_BENCH_ENGINES", ENGINES)
+
+
 def load_core() -> int:
     """Return the core of those who ask."""
-    return max(os.sched_getaffinity(0))
+    return max(_CORES)
 
 
 def gateway_core() -> int:
     """Return the core of the gateway; a machine with one core has no other."""
-    return min(os.sched_getaffinity(0))
+    return min(_CORES)
 
 
 @contextmanager
@@ -79,7 +96,7 @@ def running_subject(engine: str, folder: Path, postgres: Postgres | None) -> Ite
                 raise RuntimeError("the gateway did not start")
             check_cores(server.pid, {core})
             if postmaster is not None:
-                check_cores(postmaster, os.sched_getaffinity(0))
+                check_cores(postmaster, _CORES)
             yield Subject(engine, store, address, server.pid, postmaster)
         finally:
             server.terminate()
