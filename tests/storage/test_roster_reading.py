@@ -6,6 +6,7 @@ from typing import Any, cast
 import pytest
 
 from osms.v1 import roster_service_pb2 as pb
+from osms_server.admission import Lanes
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.services import RosterServicer, roster
@@ -46,7 +47,7 @@ async def busy_servicer(store: Store) -> RosterServicer:
     async with store.writing("ROSTER") as unit:
         await replace_members(unit.connection, None, RosterList("a", DAY, people, ()))
     laws = Laws(store)
-    return RosterServicer(store, laws, BusyInquiry(store, laws), Settings())
+    return RosterServicer(store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings())
 
 
 async def test_a_report_says_between_which_revisions_it_was_made(

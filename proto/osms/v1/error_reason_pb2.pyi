@@ -128,6 +128,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: {"roster": "polyclinic-5"}
     """
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 22
+    """RESOURCE_EXHAUSTED with RetryInfo. More calls wait than the gateway lets wait, on the lane of
+    single lookups ("desk") or of batches, streams and rosters ("bulk"). Ask again later; this says
+    nothing about any person.
+
+    Example: {"lane": "desk", "waiting_calls": "1024"}
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error of the gateway
@@ -242,5 +249,12 @@ ERROR_REASON_ROSTER_NOT_FOUND: ErrorReason.ValueType  # 21
 """NOT_FOUND. No roster with this code was ever sent.
 
 Example: {"roster": "polyclinic-5"}
+"""
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 22
+"""RESOURCE_EXHAUSTED with RetryInfo. More calls wait than the gateway lets wait, on the lane of
+single lookups ("desk") or of batches, streams and rosters ("bulk"). Ask again later; this says
+nothing about any person.
+
+Example: {"lane": "desk", "waiting_calls": "1024"}
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
