@@ -104,6 +104,8 @@ async def running_gateway(
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
                 ("grpc.max_concurrent_streams", settings.streams_max),
+                # Counts calls that are answered but not yet forgotten, and refuses others for them.
+                ("grpc.http.overload_protection", 0),
                 # Idle clients may keep their connection open through a proxy.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
