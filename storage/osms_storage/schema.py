@@ -9,6 +9,8 @@ Days are proleptic Gregorian ordinals (``date.toordinal``), months ``year * 12 +
 instants microseconds since 1970 UTC, money tiyn.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -332,18 +334,25 @@ PAID_COLUMNS = ("paid_2017", "paid_2022", "paid_2027", "paid_2032")
 LEDGER_COLUMNS = (*PAID_COLUMNS, "died_on", "advance", "spans")
 """The columns of a stored ledger after its IIN, in the order in which it is read and written."""
 
+
+def _ledger_columns() -> list[Column[Any]]:
+    return [
+        *(Column(name, BigInteger, nullable=False, server_default="0") for name in PAID_COLUMNS),
+        Column("died_on", Integer),
+        # Pairs (month, month of the earliest receipt) of uint16: months paid before they began.
+        # Null: none.
+        Column("advance", LargeBinary),
+        # (source, category) of int16, (first day, day removed or 0) of int32: spans that hold a
+        # day. Null: none.
+        Column("spans", LargeBinary),
+    ]
+
+
 ledger = Table(
     "ledger",
     metadata,
     _key("iin", BigInteger),
-    *(Column(name, BigInteger, nullable=False, server_default="0") for name in PAID_COLUMNS),
-    Column("died_on", Integer),
-    # Pairs (month, month of the earliest receipt) of uint16: months paid before they began.
-    # Null: none.
-    Column("advance", LargeBinary),
-    # (source, category) of int16, (first day, day removed or 0) of int32: spans that hold a day.
-    # Null: none.
-    Column("spans", LargeBinary),
+    *_ledger_columns(),
     # Room on each page for the next month's bit beside the row it replaces.
     postgresql_with={"fillfactor": 80},
 )
@@ -362,4 +371,76 @@ rebuild = Table(
     Column("done_through", BigInteger, nullable=False),
     Column("people", BigInteger, nullable=False),
     Column("differed", BigInteger, nullable=False),
+)
+
+# --- changes -------------------------------------------------------------------------------------
+
+# Whose facts a batch touched, until it is found out what that changed.
+touched = Table(
+    "touched",
+    metadata,
+    _key("batch_id", BigInteger),
+    _key("part", Integer),
+    # int64 each, little-endian.
+    Column("people", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Batches that touched everybody, as new law does.
+census = Table(
+    "census",
+    metadata,
+    _key("batch_id", BigInteger),
+    # Everybody up to this IIN has been looked at.
+    Column("done_through", BigInteger, nullable=False),
+)
+
+
+def _state_columns(prefix: str = "") -> list[Column[int]]:
+    return [
+        # A number of the contract's EligibilityStatus.
+        Column(f"{prefix}status", SmallInteger, nullable=False),
+        # Null: it never ends.
+        Column(f"{prefix}valid_through", Integer),
+        Column(f"{prefix}covered_through", Integer),
+    ]
+
+
+# What watchers were last told of a person, and the ledger that it was made of.
+standing = Table(
+    "standing",
+    metadata,
+    _key("iin", BigInteger),
+    # The law it was made by.
+    Column("reference_revision", BigInteger, nullable=False),
+    *_state_columns(),
+    *_ledger_columns(),
+    # The next day on which the answer changes by itself is the one after.
+    Index("ix_standing_valid_through", "valid_through"),
+)
+
+# Each step of finding changes.
+telling = Table(
+    "telling",
+    metadata,
+    _key("step", BigInteger),
+    # The newest when the step looked.
+    Column("revision", BigInteger, nullable=False),
+    Column("told_at", BigInteger, nullable=False, index=True),
+)
+
+change = Table(
+    "change",
+    metadata,
+    _key("iin", BigInteger),
+    _key("step", BigInteger),
+    Column("revision", BigInteger, nullable=False),
+    # A number of the contract's ChangeCause.
+    Column("cause", SmallInteger, nullable=False),
+    # The first day whose status is another than was told.
+    Column("effective_on", Integer, nullable=False),
+    *_state_columns("before_"),
+    *_state_columns("after_"),
+    Index("ix_change_step", "step"),
+    sqlite_with_rowid=False,
 )

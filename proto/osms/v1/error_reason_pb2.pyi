@@ -122,6 +122,17 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: {"scope": "services/serviceman"}
     """
+    ERROR_REASON_ROSTER_NOT_FOUND: _ErrorReason.ValueType  # 21
+    """NOT_FOUND. No roster with this code was ever sent.
+
+    Example: {"roster": "polyclinic-5"}
+    """
+    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 22
+    """OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
+    token: the present states come first.
+    """
+    ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 23
+    """INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error of the gateway
@@ -231,4 +242,15 @@ replace by a snapshot: the services feed and deaths are scopes of their own sour
 
 Example: {"scope": "services/serviceman"}
 """
+ERROR_REASON_ROSTER_NOT_FOUND: ErrorReason.ValueType  # 21
+"""NOT_FOUND. No roster with this code was ever sent.
+
+Example: {"roster": "polyclinic-5"}
+"""
+ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 22
+"""OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
+token: the present states come first.
+"""
+ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 23
+"""INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
