@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import date
 
 from osms.v1 import consumer_service_pb2 as pb
@@ -32,7 +32,7 @@ class Watching:
 
     async def watch(
         self, request: pb.WatchConsumersRequest
-    ) -> AsyncIterator[pb.WatchConsumersResponse]:
+    ) -> AsyncGenerator[pb.WatchConsumersResponse, None]:
         """Yield states, unless the client comes back, then changes and checkpoints for ever."""
         people, digest = await self._watched(request)
         if request.resume_token:
@@ -61,7 +61,7 @@ class Watching:
 
     async def _follow(
         self, people: People, position: int, digest: bytes
-    ) -> AsyncIterator[pb.WatchConsumersResponse]:
+    ) -> AsyncGenerator[pb.WatchConsumersResponse, None]:
         loop = asyncio.get_running_loop()
         checkpoint_at = loop.time()
         while True:
