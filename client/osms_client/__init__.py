@@ -39,6 +39,7 @@ from osms_client.errors import (
     OsmsError,
     RefusedError,
     RetryLaterError,
+    TokenExpiredError,
     UnansweredError,
 )
 from osms_client.reasons import Reason
@@ -69,6 +70,8 @@ from osms_client.remedies import (
 from osms_client.vocabulary import (
     AssignmentKind,
     CategoryKind,
+    ChangeCause,
+    ChangeKind,
     FeedKind,
     FundingSource,
     Ground,
@@ -88,6 +91,14 @@ from osms_client.vocabulary import (
     SyncKind,
     SyncOutcome,
 )
+from osms_client.watching import (
+    Change,
+    Changes,
+    Checkpoint,
+    ConsumerState,
+    States,
+    WatchEvent,
+)
 
 __all__ = [
     "AccessDeniedError",
@@ -97,7 +108,13 @@ __all__ = [
     "Category",
     "CategoryKind",
     "CategoryRecord",
+    "Change",
+    "ChangeCause",
+    "ChangeKind",
+    "Changes",
+    "Checkpoint",
     "ConflictError",
+    "ConsumerState",
     "Correction",
     "DeadlineError",
     "Deadlines",
@@ -157,6 +174,7 @@ __all__ = [
     "RowTotals",
     "ScopeShrink",
     "SourceFeed",
+    "States",
     "Status",
     "SuspendedRow",
     "SuspenseState",
@@ -165,5 +183,7 @@ __all__ = [
     "SyncOutcome",
     "SyncResult",
     "SyncScope",
+    "TokenExpiredError",
     "UnansweredError",
+    "WatchEvent",
 ]

@@ -227,3 +227,25 @@ class AssignmentKind(StrEnum):
     BUDGET_PAID = "BUDGET_PAID"
     ON_VISIT = "ON_VISIT"
     UNRECOGNISED = "UNRECOGNISED"
+
+
+class ChangeKind(StrEnum):
+    """What kind of change a watcher is told of."""
+
+    STATE = "STATE"
+    """The answer for today became another."""
+    CORRECTED = "CORRECTED"
+    """Only the status of other days did: check bills from the effective day on again."""
+    UNRECOGNISED = "UNRECOGNISED"
+
+
+class ChangeCause(StrEnum):
+    """Why an answer changed."""
+
+    PAYMENT = "PAYMENT"
+    REVERSAL = "REVERSAL"
+    CATEGORY = "CATEGORY"
+    LAW = "LAW"
+    PASSING_OF_TIME = "PASSING_OF_TIME"
+    REPAIR = "REPAIR"
+    UNRECOGNISED = "UNRECOGNISED"
