@@ -23,6 +23,8 @@ from osms_storage.telling import STEP_PEOPLE_MAX
 
 NEAR_STEPS = 16
 """So many of the newest steps are kept in memory, whole."""
+READS_AT_A_TIME = 2
+"""How many watchers read on their own at the same moment: lookups need connections too."""
 CHANGES_AT_A_TIME = 1_000
 """From so many changes on a message takes no further step."""
 
@@ -57,6 +59,7 @@ class ChangeLog:
         self._looks_every_s = looks_every_s
         self._look: asyncio.Task[Glance] | None = None
         self._steps: dict[int, asyncio.Task[list[Change]]] = {}
+        self._turns = asyncio.Semaphore(READS_AT_A_TIME)
 
     async def glance(self) -> Glance:
         """Return how far the store has told, a moment from now; all who wait share one read."""
@@ -81,7 +84,7 @@ class ChangeLog:
         The first ``stated`` people have been told of up to ``position``. Changes of theirs come
         first, so that all people have been told of up to one step in the end.
         """
-        async with self._store.reading() as connection:
+        async with self._turns, self._store.reading() as connection:
             newest = (await told_steps(connection)).newest
             before = list(people[:stated]) if position < newest else []
             changes = await changes_of_people(
@@ -108,7 +111,7 @@ class ChangeLog:
         return Page(changes, None, newest)
 
     async def _far(self, people: People, position: int, newest: int) -> Page:
-        async with self._store.reading() as connection:
+        async with self._turns, self._store.reading() as connection:
             await require_kept(connection, position + 1)
             return _whole_steps(
                 await changes_of_people(

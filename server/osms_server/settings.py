@@ -51,9 +51,9 @@ class Settings(BaseSettings):
     """... and more than this many."""
 
     tell_changes: bool = True
-    """Whether this gateway finds out whose answers have changed; one on a store is enough."""
-    tell_every_s: Annotated[float, Field(gt=0, le=60)] = 0.2
-    """How often it looks for something to tell, for the watchers too."""
+    """Whether this gateway finds out whose answers have changed; one on a store has to."""
+    tell_every_s: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """How often it looks for something to tell, for its watchers too."""
     checkpoint_every_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     """How often a watcher hears that the gateway is there."""
 

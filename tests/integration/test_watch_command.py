@@ -7,7 +7,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from osms_client import Gateway
+from osms_client import Changes, Checkpoint, Gateway, States
 from osms_client.testing import RunningGateway
 from tests.integration.gateways import serving
 from tests.integration.history import one_row
@@ -59,3 +59,20 @@ class Command:
         assert "Traceback" not in said
         assert self._process.returncode == 0
         return said
+
+
+def test_a_blocking_watch_outlives_its_gateway(prepared_store: Path, tmp_path: Path) -> None:
+    """It goes on from its last token once a gateway serves again, without the states."""
+    iin = new_iin()
+    with serving(prepared_store, tmp_path) as running, Gateway(running.target) as sdk:
+        events = sdk.watch(iins=[iin])
+        assert isinstance(next(events), States)
+        running.process.kill()
+        running.process.wait()
+        running.start()
+        with Gateway(running.target) as other:
+            list(other.ingest([one_row(iin, "2025-12", date(2026, 1, 10))]))
+        changes = next(event for event in events if not isinstance(event, Checkpoint))
+        assert isinstance(changes, Changes)
+        assert [change.iin for change in changes.changes] == [iin]
+        events.close()
