@@ -1,5 +1,6 @@
 """A watcher in the process of the store: it folds what it is told, and checks it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from datetime import date
@@ -20,6 +21,8 @@ from osms_storage.telling import begin_day
 State = tuple[str, str, str]
 """Status, valid through, covered through."""
 
+PATIENCE_S = 20.0
+"""A watcher that is not told what it waits for fails instead of standing still."""
 IMPATIENT = Settings(tell_every_s=0.001, checkpoint_every_s=0.001)
 
 
@@ -70,7 +73,7 @@ class Watcher:
         known = len(self.changes)
         async with self._store.reading() as connection:
             newest, _ = await newest_revision(connection)
-        async with aclosing(self.responses()) as responses:
+        async with asyncio.timeout(PATIENCE_S), aclosing(self.responses()) as responses:
             async for response in responses:
                 if response.checkpoint.revision >= newest:
                     break
