@@ -32,6 +32,7 @@ from osms_server.interceptors import GuardedServer
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
 from osms_server.settings import Settings
+from osms_server.teller import Teller
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
@@ -120,10 +121,12 @@ async def running_gateway(
         port = _listen(server, settings.listen)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer))
+        telling = _begin_to_tell(store, settings)
         try:
             yield Gateway(server, f"{host}:{port}")
         finally:
             watch.cancel()
+            telling.cancel()
             stopping.set()
             await health_servicer.enter_graceful_shutdown()
             await server.stop(settings.shutdown_grace_s)
@@ -191,6 +194,13 @@ def _enable_reflection(server: grpc.aio.Server, names: tuple[str, ...]) -> None:
         server.add_generic_rpc_handlers(
             (grpc.method_handlers_generic_handler(version, {"ServerReflectionInfo": handler}),)
         )
+
+
+def _begin_to_tell(store: Store, settings: Settings) -> "asyncio.Future[None]":
+    """Begin to find out whose answers change, if this gateway does."""
+    if not settings.tell_changes:
+        return asyncio.get_running_loop().create_future()
+    return asyncio.create_task(Teller(store, looks_every_s=settings.tell_every_s).run())
 
 
 async def _watch_health(store: Store, servicer: health.HealthServicer) -> None:

@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     snapshot_close_min: Annotated[int, Field(ge=0)] = 100
     """... and more than this many."""
 
+    tell_changes: bool = True
+    """Whether this gateway finds out whose answers have changed; one on a store has to."""
+    tell_every_s: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """How often it looks for something to tell, for its watchers too."""
+    checkpoint_every_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How often a watcher hears that the gateway is there."""
+
     @field_validator("listen")
     @classmethod
     def _has_a_port(cls, value: str) -> str:

@@ -16,6 +16,7 @@ from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import NAME_MAX, Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
+from osms_server.services.watch import Watching
 from osms_server.settings import Settings
 from osms_storage.payments import list_names
 from osms_storage.records import PersonName
@@ -69,6 +70,14 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self._laws = laws
         self._settings = settings
         self._ids = answers.DecisionIds()
+        self._watching = Watching(store, settings)
+
+    async def WatchConsumers(
+        self, request: pb.WatchConsumersRequest, context: Context
+    ) -> AsyncIterator[pb.WatchConsumersResponse]:
+        """Tell of changes."""
+        async for response in self._watching.watch(request):
+            yield response
 
     async def LookupConsumer(
         self, request: pb.LookupConsumerRequest, context: Context

@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import grpc
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1 import roster_service_pb2 as pb
 from osms.v1 import roster_service_pb2_grpc
@@ -17,12 +16,11 @@ from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
-from osms_server.roster_lists import IncomingList, read_header, roster_code
+from osms_server.roster_lists import IncomingList, known_roster, read_header, roster_code
 from osms_server.rosters import Finding
 from osms_server.rules import Decision
 from osms_server.settings import Settings
 from osms_storage.rosters import (
-    Roster,
     RosterChange,
     RosterMember,
     all_members,
@@ -125,7 +123,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             fields.violate("norm_tiyn_per_head", f"must be from 0 to {NORM_MAX_TIYN}")
         fields.check()
         async with self._store.reading() as connection:
-            roster = await _known(connection, code)
+            roster = await known_roster(connection, code)
             members = [
                 member async for page in all_members(connection, roster.id) for member in page
             ]
@@ -167,7 +165,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         fields.check()
         filtered = request.uninsured or request.not_seen or lapsing_by is not None
         async with self._store.reading() as connection:
-            roster = await _known(connection, code)
+            roster = await known_roster(connection, code)
             if version not in (None, roster.version):
                 raise pages.token_invalid()
             limit = SCANNED_MAX if filtered else size
@@ -231,17 +229,6 @@ def _passes(request: pb.ListRosterMembersRequest, found: Finding) -> bool:
         and (not request.lapsing_by or found.lapses_on is not None)
         and (not request.not_seen or found.not_seen)
     )
-
-
-async def _known(connection: AsyncConnection, code: str) -> Roster:
-    roster = await find_roster(connection, code)
-    if roster is None:
-        raise RequestError(
-            Reason.ERROR_REASON_ROSTER_NOT_FOUND,
-            "No roster with this code was ever sent.",
-            {"roster": code},
-        )
-    return roster
 
 
 def _lapsing_by(fields: Fields, text: str, day: date) -> date | None:
