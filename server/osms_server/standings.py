@@ -26,6 +26,9 @@ _CAUSES = {
 }
 """By the kind of the batch that touched a person."""
 
+PREPAID_MONTHS = 36
+"""More months than must be paid in advance together, now or by any law to come."""
+
 UNKNOWN = State(_STATUS[rules.Status.UNKNOWN_CONSUMER], None, None)
 """The state of a person of whom nothing is known."""
 
@@ -67,7 +70,7 @@ def first_difference(before: Known, after: Known) -> date | None:
     """
     if before == after:
         return None
-    day = after.parameters.first_day
+    day = max(after.parameters.first_day, _first_affected(before, after))
     while True:
         was, now = before.on(day), after.on(day)
         if was.status is not now.status:
@@ -76,6 +79,22 @@ def first_difference(before: Known, after: Known) -> date | None:
         if not ends:
             return None
         day = min(ends) + timedelta(days=1)
+
+
+def _first_affected(before: Known, after: Known) -> date:
+    """Return a day before which no status can differ: facts act from their own month on.
+
+    Only months paid in advance act earlier, on the year that they are prepaid with.
+    """
+    was, now = before.ledger, after.ledger
+    if was is None or now is None or before.parameters is not after.parameters:
+        return date.min
+    months = [rules.month_of(span.start) for span in {*was.spans} ^ {*now.spans}]
+    months += [month - PREPAID_MONTHS for month, _ in {*was.advance} ^ {*now.advance}]
+    months += [rules.month_of(day) for day in {was.died_on, now.died_on} if day is not None]
+    if paid := was.paid ^ now.paid:
+        months.append(rules.FIRST_MONTH + (paid & -paid).bit_length() - 1)
+    return rules.first_day(max(min(months), rules.month_of(date.min))) if months else date.min
 
 
 class Finding(NamedTuple):

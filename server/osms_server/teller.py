@@ -10,6 +10,7 @@ import struct
 from collections.abc import Mapping
 from datetime import timedelta
 
+from osms.values import almaty_date
 from osms_server import logs
 from osms_server.law import Law, Laws
 from osms_server.standings import UNKNOWN, Known, find
@@ -23,7 +24,6 @@ from osms_storage.telling import (
     Standing,
     Work,
     begin_day,
-    day_is_due,
     purge,
     read_work,
     write_step,
@@ -72,8 +72,7 @@ class Teller:
         begun_at = loop.time()
         async with self._store.reading() as connection:
             pulse = await read_pulse(connection)
-            due = await day_is_due(connection, self._store.clock())
-        if due:
+        if pulse.today < almaty_date(self._store.clock()):
             await self._store.finish(begin_day(self._store))
         elif pulse.idle:
             self._works_from = 0.0

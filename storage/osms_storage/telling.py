@@ -30,7 +30,7 @@ from osms_storage.schema import (
     telling,
     touched,
 )
-from osms_storage.store import Store, newest_revision
+from osms_storage.store import Store
 from osms_storage.touching import PART_PEOPLE, people_of
 
 STEP_PEOPLE = 2_000
@@ -206,14 +206,8 @@ async def _forget(connection: AsyncConnection, work: Work) -> None:
 async def begin_day(store: Store) -> None:
     """Make a revision of the day in Almaty if there is none yet: time passes at a revision too."""
     async with store.writing(DAY) as unit:
-        if await day_is_due(unit.connection, store.clock()):
+        if (await read_pulse(unit.connection)).today < almaty_date(store.clock()):
             await unit.open_batch(DAY)
-
-
-async def day_is_due(connection: AsyncConnection, now: datetime) -> bool:
-    """Return whether the newest revision is of an earlier day in Almaty."""
-    _, recorded_at = await newest_revision(connection)
-    return almaty_date(recorded_at) < almaty_date(now)
 
 
 async def purge(store: Store, before: datetime) -> bool:
