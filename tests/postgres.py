@@ -6,10 +6,11 @@ Missing binaries fail the tests; they do not skip them.
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -103,6 +104,21 @@ class Postgres:
             if (self.folder / "data" / "postmaster.pid").exists():
                 self.run(*stop)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let all its processes stand still: it takes what is sent and answers nothing."""
+        postmaster = self.postmaster()
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [postmaster, *map(int, children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
     def postmaster(self) -> int:
         """Return the process id of the server."""
         return int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
@@ -125,17 +141,40 @@ def _owner() -> int | None:
 @contextmanager
 def running_postgres(*, fsync: bool = False) -> Iterator[Postgres]:
     """Make a cluster in a folder of its own, run it, and remove it in the end."""
+    with _placed(fsync=fsync) as server:
+        server.run(
+            *("initdb", "-D", str(server.folder / "data"), "-U", "postgres", "--auth=trust"),
+            *("-E", "UTF8", "--locale=C", "--no-sync"),
+        )
+        server.start()
+        yield server
+
+
+@contextmanager
+def running_standby(leader: Postgres) -> Iterator[Postgres]:
+    """Copy a running server, run the copy as its streaming standby, and remove it in the end."""
+    with _placed(fsync=leader.fsync) as server:
+        data = server.folder / "data"
+        server.run(
+            *("pg_basebackup", "-D", str(data), "-h", "127.0.0.1", "-p", str(leader.port)),
+            *("-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"),
+        )
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            # A leader that comes back is looked for at once.
+            settings.write("wal_retrieve_retry_interval = '100ms'\n")
+        server.start()
+        yield server
+
+
+@contextmanager
+def _placed(*, fsync: bool) -> Iterator[Postgres]:
+    """Give a server a folder and a port; stop it in the end if it runs, and remove it."""
     folder = Path(mkdtemp(prefix="osms-postgres-"))
     owner = _owner()
     if owner is not None:
         os.chown(folder, owner, -1)
     server = Postgres(folder, _free_port(), owner, fsync)
     try:
-        server.run(
-            *("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust"),
-            *("-E", "UTF8", "--locale=C", "--no-sync"),
-        )
-        server.start()
         try:
             yield server
         finally:
