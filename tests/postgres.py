@@ -101,8 +101,18 @@ class Postgres:
             self.run(*stop)
         except RuntimeError:
             # pg_ctl gives up when the server is amid a recovery; it may also be gone by now.
-            if (self.folder / "data" / "postmaster.pid").exists():
+            if self.running:
                 self.run(*stop)
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Let it be gone as if the power failed; at the end it runs, whoever started it."""
+        self.stop("immediate")
+        try:
+            yield
+        finally:
+            if not self.running:
+                self.start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -118,6 +128,11 @@ class Postgres:
             for process in processes:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, or did until somebody killed it."""
+        return (self.folder / "data" / "postmaster.pid").exists()
 
     def postmaster(self) -> int:
         """Return the process id of the server."""
@@ -178,7 +193,7 @@ def _placed(*, fsync: bool) -> Iterator[Postgres]:
         try:
             yield server
         finally:
-            if (folder / "data" / "postmaster.pid").exists():
+            if server.running:
                 server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -120,14 +120,18 @@ async def _connect(
     The driver would do the same, but for a time-out that is one for all hosts.
     """
     failure: Exception | None = None
+    hosts = list(zip(host, port, strict=True))
     for attribute in wanted:
-        for name, number in zip(host, port, strict=True):
+        for name, number in tuple(hosts):
             try:
                 connection = await asyncpg.connect(
                     host=name, port=number, **{**arguments, "target_session_attrs": attribute}
                 )
+            except asyncpg.TargetServerAttributeNotMatched as exc:
+                failure = exc
             except (*_UNAVAILABLE, OSError) as exc:
                 failure = exc
+                hosts.remove((name, number))
             else:
                 _watch_over(connection._transport.get_extra_info("socket"))
                 return connection
@@ -243,13 +247,15 @@ class HotReader:
         with translated():
             if self._connection is None:
                 self._connection = await self._engine.connect()
+            raw = await self._connection.get_raw_connection()
+            driver: asyncpg.Connection[Any] = raw.driver_connection
             try:
-                raw = await self._connection.get_raw_connection()
-                driver: asyncpg.Connection[Any] = raw.driver_connection
                 rows = await driver.fetch(_HOT, iins)
             except BaseException:
-                # A broken connection, or one that keeps silent, must not break every later lookup.
+                # A broken connection, or one that keeps silent, must not break every later lookup;
+                # nor is it waited for until a silent one has said goodbye.
                 broken, self._connection = self._connection, None
+                driver.terminate()
                 await broken.invalidate()
                 await broken.close()
                 raise

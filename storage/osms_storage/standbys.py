@@ -15,14 +15,24 @@ from osms_storage.schema import revision
 
 PROBED_EVERY_S = 0.5
 """How often the leader is asked how far it is, at least."""
-ANSWER_TIMEOUT_S = 3.0
+ANSWER_TIMEOUT_S = 2.0
 """After so long without a word a server is away, and another is asked."""
 REOPENED_EVERY_S = 60.0
 """How soon a standby that came back is read again."""
 NEWEST = 2**63
 """More than any revision: only the leader has it."""
 
+_Rows = tuple[int, list[tuple[Any, ...]]]
 _NEWEST = select(func.coalesce(func.max(revision.c.number), 0))
+
+
+async def _asked(reader: HotReader, iins: Sequence[int]) -> _Rows:
+    """Read, if the server is not silent; raise StoreUnavailableError if it is."""
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            return await reader.read(iins)
+    except TimeoutError as exc:
+        raise StoreUnavailableError("A server of the store keeps silent.") from exc
 
 
 class Leader:
@@ -54,16 +64,15 @@ class Leader:
         """Ask the leader again and again, without end."""
         while True:
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    await self._probe()
+                await self._probe()
                 self.reachable = True
-            except (StoreError, TimeoutError):
+            except StoreError:
                 self.reachable = False
             await asyncio.sleep(min(PROBED_EVERY_S, self._age_max_s / 2))
 
     async def _probe(self) -> None:
         began = asyncio.get_running_loop().time()
-        number, _ = await self._reader.read(())
+        number, _ = await _asked(self._reader, ())
         if self._due and number < self._due[-1][1]:
             # A new leader that lacks what the old one told nobody else.
             self._due.clear()
@@ -108,12 +117,11 @@ class Standbys:
     @asynccontextmanager
     async def reading(self, at_least: int, *, newest: bool) -> AsyncIterator[AsyncConnection]:
         """Read at one moment; see `Store.reading`."""
-        floor = NEWEST if newest and self._known.reachable else self._known.floor()
-        sources = [(self._leader, 0), (self._standby, at_least)]
-        if max(floor, at_least) < NEWEST:
-            sources.insert(0, (self._standby, max(floor, at_least)))
+        sources = [(self._leader, False), (self._standby, False)]
+        if not (newest and self._known.reachable):
+            sources.insert(0, (self._standby, True))
         missed = StoreUnavailableError("There is no leader, and no standby has this revision.")
-        for engine, enough in sources:
+        for engine, bounded in sources:
             chosen = False
             try:
                 with self._engine.translated():
@@ -122,7 +130,9 @@ class Standbys:
                         engine.connect() as connection,
                     ):
                         # The first statement sets the moment of all.
-                        if (await connection.scalar(_NEWEST) or 0) >= enough:
+                        number = await connection.scalar(_NEWEST) or 0
+                        floor = self._known.floor() if bounded else 0
+                        if engine is self._leader or number >= max(floor, at_least):
                             patience.reschedule(None)
                             chosen = True
                             yield connection
@@ -137,16 +147,14 @@ class Standbys:
 class FreshReader:
     """Reads present ledgers of a standby, or of the leader where the standby is too old."""
 
-    def __init__(self, leader: Leader, standby: HotReader, hot: HotReader) -> None:
-        self._leader = leader
+    def __init__(self, known: Leader, standby: HotReader, leader: HotReader) -> None:
+        self._known = known
         self._standby = standby
-        self._hot = hot
+        self._leader = leader
         self._behind_until = 0.0
         self._reopened_at = 0.0
 
-    async def read(
-        self, iins: Sequence[int], at_least: int = 0, /
-    ) -> tuple[int, list[tuple[Any, ...]]]:
+    async def read(self, iins: Sequence[int], at_least: int = 0, /) -> _Rows:
         """Return the newest revision, and IIN and LEDGER_COLUMNS of known people.
 
         The leader is asked also where a standby has not reached the revision ``at_least``.
@@ -156,27 +164,25 @@ class FreshReader:
             self._reopened_at = now
             await self._standby.close()
         rows = None
-        if now >= self._behind_until or not self._leader.reachable:
+        if now >= self._behind_until or not self._known.reachable:
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    rows = await self._standby.read(iins)
-            except (StoreUnavailableError, TimeoutError):
+                rows = await _asked(self._standby, iins)
+            except StoreUnavailableError:
                 pass  # it may just have gone, and others be there
             else:
-                floor = self._leader.floor()
+                floor = self._known.floor()
                 if rows[0] >= max(floor, at_least):
                     return rows
                 if rows[0] < floor:
                     # Not to read everything twice until it has caught up.
                     self._behind_until = now + PROBED_EVERY_S
-        if self._leader.reachable:
+        if self._known.reachable:
             try:
-                async with asyncio.timeout(ANSWER_TIMEOUT_S):
-                    return await self._hot.read(iins)
-            except (StoreUnavailableError, TimeoutError):
+                return await _asked(self._leader, iins)
+            except StoreUnavailableError:
                 # Until it is heard of again, nobody waits for it.
-                self._leader.reachable = False
-        return rows or await self._standby.read(iins)
+                self._known.reachable = False
+        return rows or await _asked(self._standby, iins)
 
     def read_now(self, iins: Sequence[int]) -> None:
         """Return None: a server is always waited for."""
@@ -184,4 +190,4 @@ class FreshReader:
     async def close(self) -> None:
         """Give the connections back."""
         await self._standby.close()
-        await self._hot.close()
+        await self._leader.close()
