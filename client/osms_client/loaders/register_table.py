@@ -1,6 +1,7 @@
 """Registers of a CSV or Parquet file: the rows of one follow each other, its columns repeat."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 
@@ -57,22 +58,25 @@ class RegisterTable:
     def registers(self) -> Iterator[Register]:
         """Yield the registers; raises FileError before the first if any of them is broken."""
         found = 0
-        for register in self._registers():
-            found += 1
-            for _ in register.rows:
-                pass
+        # A file that proves broken is closed at once.
+        with closing(self._registers()) as registers:
+            for register in registers:
+                found += 1
+                for _ in register.rows:
+                    pass
         if not found:
             raise FileError(self.table.path, "rows under the names of the columns: there are none")
         yield from self._registers()
 
-    def _registers(self) -> Iterator[Register]:
+    def _registers(self) -> Generator[Register, None, None]:
         index = self._columns.index
         key_of = itemgetter(index["source"], index["reference"])
         head_of = itemgetter(*(index[name] for name in HEADER_COLUMNS))
-        for _, group in groupby(self.table.rows(), key=lambda row: key_of(row[1])):
-            line, first = next(group)
-            rows = self._rows(line, first, head_of, group)  # noqa: B031 # what is left of it
-            yield self._register(first, line, rows)
+        with closing(self.table.rows()) as lines:
+            for _, group in groupby(lines, key=lambda row: key_of(row[1])):
+                line, first = next(group)
+                rows = self._rows(line, first, head_of, group)  # noqa: B031 # what is left of it
+                yield self._register(first, line, rows)
 
     def _rows(
         self,

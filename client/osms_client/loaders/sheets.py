@@ -4,7 +4,7 @@ In a sheet, days are days, and a text is never a formula, whatever it begins wit
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -47,7 +47,7 @@ class XlsxTable:
             raise FileError(self.path, "a row with the names of the columns: there is none")
         self.columns = [_text(cell).strip() for cell in self._rows[0]]
 
-    def rows(self) -> Iterator[tuple[int, Cells]]:
+    def rows(self) -> Generator[tuple[int, Cells], None, None]:
         """Yield the number of each row that is not empty, from 2, and its cells."""
         for number, row in enumerate(self._rows[1:], 2):
             cells = [_text(cell) for cell in row]

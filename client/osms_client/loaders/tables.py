@@ -1,7 +1,7 @@
 """Tables of text in a file: CSV by the standard library, Parquet by polars, in constant memory."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ class Table(Protocol):
     bytes_read: int
     """About how far the file has been read."""
 
-    def rows(self) -> Iterator[tuple[int, Cells]]:
+    def rows(self) -> Generator[tuple[int, Cells], None, None]:
         """Yield the line (of Parquet: the row) and its cells, from the first one, each time."""
 
 
@@ -50,7 +50,7 @@ class CsvTable:
         if len(self.columns) == 1 and ";" in self.columns[0]:
             raise FileError(self.path, "commas between columns, not semicolons", line=1)
 
-    def rows(self) -> Iterator[tuple[int, Cells]]:
+    def rows(self) -> Generator[tuple[int, Cells], None, None]:
         """Yield the number of the line at which each row ends, and its cells."""
         width = len(self.columns)
         with self._reader() as (reader, tell):
@@ -118,7 +118,7 @@ class ParquetTable:
             metadata = polars.read_parquet_metadata(self.path)
         self.note = metadata.get(NOTE_MARK.strip("# "))
 
-    def rows(self) -> Iterator[tuple[int, Cells]]:
+    def rows(self) -> Generator[tuple[int, Cells], None, None]:
         """Yield the number of each row, from 1, and its cells."""
         import polars
 
