@@ -6,10 +6,11 @@ Missing binaries fail the tests; they do not skip them.
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -100,8 +101,38 @@ class Postgres:
             self.run(*stop)
         except RuntimeError:
             # pg_ctl gives up when the server is amid a recovery; it may also be gone by now.
-            if (self.folder / "data" / "postmaster.pid").exists():
+            if self.running:
                 self.run(*stop)
+
+    @contextmanager
+    def killed(self) -> Iterator[None]:
+        """Let it be gone as if the power failed; at the end it runs, whoever started it."""
+        self.stop("immediate")
+        try:
+            yield
+        finally:
+            if not self.running:
+                self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let all its processes stand still: it takes what is sent and answers nothing."""
+        postmaster = self.postmaster()
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [postmaster, *map(int, children)]
+        for process in processes:
+            os.kill(process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs, or did until somebody killed it."""
+        return (self.folder / "data" / "postmaster.pid").exists()
 
     def postmaster(self) -> int:
         """Return the process id of the server."""
@@ -125,21 +156,44 @@ def _owner() -> int | None:
 @contextmanager
 def running_postgres(*, fsync: bool = False) -> Iterator[Postgres]:
     """Make a cluster in a folder of its own, run it, and remove it in the end."""
+    with _placed(fsync=fsync) as server:
+        server.run(
+            *("initdb", "-D", str(server.folder / "data"), "-U", "postgres", "--auth=trust"),
+            *("-E", "UTF8", "--locale=C", "--no-sync"),
+        )
+        server.start()
+        yield server
+
+
+@contextmanager
+def running_standby(leader: Postgres) -> Iterator[Postgres]:
+    """Copy a running server, run the copy as its streaming standby, and remove it in the end."""
+    with _placed(fsync=leader.fsync) as server:
+        data = server.folder / "data"
+        server.run(
+            *("pg_basebackup", "-D", str(data), "-h", "127.0.0.1", "-p", str(leader.port)),
+            *("-U", "postgres", "-R", "-X", "stream", "-c", "fast", "--no-sync"),
+        )
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            # A leader that comes back is looked for at once.
+            settings.write("wal_retrieve_retry_interval = '100ms'\n")
+        server.start()
+        yield server
+
+
+@contextmanager
+def _placed(*, fsync: bool) -> Iterator[Postgres]:
+    """Give a server a folder and a port; stop it in the end if it runs, and remove it."""
     folder = Path(mkdtemp(prefix="osms-postgres-"))
     owner = _owner()
     if owner is not None:
         os.chown(folder, owner, -1)
     server = Postgres(folder, _free_port(), owner, fsync)
     try:
-        server.run(
-            *("initdb", "-D", str(folder / "data"), "-U", "postgres", "--auth=trust"),
-            *("-E", "UTF8", "--locale=C", "--no-sync"),
-        )
-        server.start()
         try:
             yield server
         finally:
-            if (folder / "data" / "postmaster.pid").exists():
+            if server.running:
                 server.stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -36,7 +36,8 @@ from osms_server.teller import Teller
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
-from osms_storage.store import Store, newest_revision, store_file
+from osms_storage.store import Store, newest_revision
+from osms_storage.urls import store_file
 
 _log = logs.logger(__name__)
 
@@ -59,8 +60,8 @@ SERVICES = tuple(
 )
 
 
-def open_store(settings: Settings) -> Store:
-    """Return the store of these settings, with their clock.
+def open_store(settings: Settings, *, standby_age_max_s: float = 0.0) -> Store:
+    """Return the store of these settings, with their clock; a gateway may read standbys, too.
 
     Raises FileNotFoundError for a file that is not there: opening it would make an empty one.
     """
@@ -68,7 +69,7 @@ def open_store(settings: Settings) -> Store:
     if file is not None and not file.exists():
         raise FileNotFoundError(f"There is no store {file}: `osms init` makes one.")
     clock = file_clock(settings.test_clock) if settings.test_clock else system_clock
-    return Store(settings.store, clock=clock)
+    return Store(settings.store, clock=clock, standby_age_max_s=standby_age_max_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,8 @@ async def running_gateway(
     if not _loopback(host):
         # Until callers have identities, nobody on a network may ask; nor move a clock, ever.
         raise ValueError(f"The gateway speaks plain text: it listens on loopback only, not {host}.")
-    async with open_store(settings) as store:
+    age_max_s = settings.standby_age_max_s
+    async with open_store(settings, standby_age_max_s=age_max_s) as store:
         store.clock()  # a test clock that cannot be read stops the start
         await _check_schema_if_reachable(store)
         stopping = asyncio.Event()
@@ -139,7 +141,7 @@ async def _check_schema_if_reachable(store: Store) -> None:
     """
     try:
         await check_schema(store)
-        async with store.reading() as connection:
+        async with store.reading(newest=True) as connection:
             revision, _ = await newest_revision(connection)
     except StoreUnavailableError:
         if not store.remote:

@@ -69,13 +69,13 @@ class ChangeLog:
 
     async def _glance(self) -> Glance:
         await asyncio.sleep(self._looks_every_s)
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             pulse = await read_pulse(connection)
             return Glance(pulse.step, await told_through(connection, pulse))
 
     async def resume(self, position: int) -> bool:
         """Return whether there ever was this step; raise RequestError if what follows is purged."""
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             return position <= (await require_kept(connection, position + 1)).newest
 
     async def begin(self, people: People, stated: int, position: int, states_max: int) -> Page:
@@ -84,7 +84,7 @@ class ChangeLog:
         The first ``stated`` people have been told of up to ``position``. Changes of theirs come
         first, so that all people have been told of up to one step in the end.
         """
-        async with self._turns, self._store.reading() as connection:
+        async with self._turns, self._store.deciding() as connection:
             newest = (await told_steps(connection)).newest
             before = list(people[:stated]) if position < newest else []
             changes = await changes_of_people(
@@ -111,7 +111,7 @@ class ChangeLog:
         return Page(changes, None, newest)
 
     async def _far(self, people: People, position: int, newest: int) -> Page:
-        async with self._turns, self._store.reading() as connection:
+        async with self._turns, self._store.deciding() as connection:
             await require_kept(connection, position + 1)
             return _whole_steps(
                 await changes_of_people(
@@ -133,7 +133,7 @@ class ChangeLog:
             raise
 
     async def _read(self, step: int) -> list[Change]:
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             await require_kept(connection, step)
             return await changes_of_step(connection, step)
 

@@ -72,7 +72,7 @@ async def explain(
         first = lowest if last is None else min(lowest, last)
     if last is None:
         last = max(month_of(day), first)
-    async with store.reading() as connection:
+    async with store.reading(at_least=view.moment.revision) as connection:
         payments = await list_payments(
             connection,
             iin,

@@ -77,7 +77,7 @@ class RegisterWriter:
             key for position, key in enumerate(keys) if first.get(key, position) != position
         ]
         if repeated:
-            async with self._store.reading() as connection:
+            async with self._store.deciding() as connection:
                 known |= await find_registers(connection, repeated)
         return [
             commit if first.get(key) == position else known[key]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from osms_server.errors import Reason, RequestError
 from osms_server.law import Law, Laws
@@ -16,6 +16,8 @@ from osms_storage.store import Store, newest_revision, recorded_at, revision_at
 
 REVISION_POLLED_EVERY_S = 0.02
 """How often a revision that is waited for is looked for."""
+RECENT = timedelta(minutes=5)
+"""Of so short a time ago a standby that may be read may not know all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Inquiry:
         if known is not None:
             return await self._past_view(iins, known, now)
         lookups = self._bulk if bulk else self._single
-        moment, ledgers = await lookups.read(iins)
+        moment, ledgers = await lookups.read(iins, at_least_revision)
         if moment.revision < at_least_revision:
             moment, ledgers = await _wait(lookups, iins, at_least_revision, patience_s)
         law = await self._laws.at(moment)
@@ -78,7 +80,11 @@ class Inquiry:
         return self._stale
 
     async def _past_view(self, iins: Sequence[int], known: datetime | int, now: datetime) -> View:
-        async with self._store.reading() as connection:
+        if isinstance(known, int):
+            reading = self._store.reading(at_least=known)
+        else:
+            reading = self._store.reading(newest=now - known < RECENT)
+        async with reading as connection:
             if isinstance(known, int):
                 newest, _ = await newest_revision(connection)
                 if known > newest:
@@ -108,7 +114,7 @@ async def _wait(
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + patience_s
     while True:
-        moment, ledgers = await lookups.read(iins)
+        moment, ledgers = await lookups.read(iins, at_least_revision)
         if moment.revision >= at_least_revision:
             return moment, ledgers
         if loop.time() + REVISION_POLLED_EVERY_S > ends_at:

@@ -134,7 +134,7 @@ class Laws:
         number = moment.reference_revision
         if number not in self._laws:
             if connection is None:
-                async with self._store.reading() as own:
+                async with self._store.reading(at_least=number) as own:
                     return await self._load(own, number)
             return await self._load(connection, number)
         return self._laws[number]

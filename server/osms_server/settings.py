@@ -24,7 +24,9 @@ class Settings(BaseSettings):
     )
 
     store: str = "osms.db"
-    """Path of an SQLite file, or a URL."""
+    """Path of an SQLite file, or a URL: of PostgreSQL with all its hosts, HOST:PORT,HOST:PORT."""
+    standby_age_max_s: Annotated[float, Field(ge=0, le=60)] = 5.0
+    """How old an answer of a standby may be while there is a leader; 0: only the leader is read."""
     listen: str = "127.0.0.1:50051"
     """Host and port; port 0 takes a free one."""
     test_clock: Path | None = None

@@ -70,7 +70,7 @@ class Teller:
         """Do the next thing there is to do; return how long to rest."""
         loop = asyncio.get_running_loop()
         begun_at = loop.time()
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             pulse = await read_pulse(connection)
         if pulse.today < almaty_date(self._store.clock()):
             await self._store.finish(begin_day(self._store))
@@ -103,7 +103,7 @@ class Teller:
 
     async def read(self) -> Work:
         """Return the next people to look at."""
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             return await read_work(connection)
 
     async def decide(self, work: Work) -> Told:

@@ -14,10 +14,13 @@ from osms_storage import sqlite
 class HotReader(Protocol):
     """Reads present ledgers on a connection of its own, past SQLAlchemy: it bounds every lookup."""
 
-    async def read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+    async def read(
+        self, iins: Sequence[int], at_least: int = 0, /
+    ) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the newest revision, and IIN and LEDGER_COLUMNS of known people.
 
-        One statement, so that all of it is of one moment. One read at a time.
+        One statement, so that all of it is of one moment. One read at a time. ``at_least`` is a
+        revision for which the leader is asked where a standby has not reached it.
         """
 
     def read_now(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]] | None:
@@ -31,7 +34,10 @@ class Engine(Protocol):
     """What differs between engines; a module implements it."""
 
     def create_engines(self, url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
-        """Return the writing engine and the reading one."""
+        """Return the writing engine and the reading one, both of the leader."""
+
+    def standby_engine(self, url: str, /, *, readers: int) -> AsyncEngine | None:
+        """Return an engine that reads of standbys where it can; None if there are none."""
 
     def translated(self) -> AbstractContextManager[None]:
         """Turn driver errors into the store's own."""

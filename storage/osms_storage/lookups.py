@@ -31,6 +31,8 @@ class Moment:
 
 _Answer = tuple[Moment, Mapping[int, LedgerRow]]
 _Rows = tuple[int, list[tuple[Any, ...]]]
+_Caller = tuple[Sequence[int], int, "asyncio.Future[_Answer]"]
+"""Whom it asks about, at which revision at least, and who waits."""
 
 
 class Moments:
@@ -50,7 +52,7 @@ class Moments:
     async def _read(self, revision: int) -> Moment:
         try:
             # What was delivered up to a revision never changes, so it may be read afterwards.
-            async with self._store.reading() as connection:
+            async with self._store.reading(at_least=revision) as connection:
                 moment = Moment(
                     revision,
                     await newest_reference_revision(connection, revision),
@@ -69,12 +71,14 @@ class Lookups:
     def __init__(self, store: Store, moments: Moments) -> None:
         self._moments = moments
         self._hot = store.hot_reader()
-        self._waiting: deque[tuple[Sequence[int], asyncio.Future[_Answer]]] = deque()
+        self._waiting: deque[_Caller] = deque()
         self._reader: asyncio.Task[None] | None = None
         self._lone_reads = 0
 
-    async def read(self, iins: Sequence[int]) -> _Answer:
+    async def read(self, iins: Sequence[int], at_least: int = 0) -> _Answer:
         """Return the newest ledgers of these people, and of others that were read along.
+
+        A standby that has not reached the revision ``at_least`` is passed over.
 
         Raises StoreUnavailableError.
         """
@@ -84,7 +88,7 @@ class Lookups:
             if rows is not None:
                 return await self._answer(rows)
         future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((iins, future))
+        self._waiting.append((iins, at_least, future))
         if self._reader is None:
             self._reader = asyncio.create_task(self._serve())
         return await future
@@ -97,15 +101,16 @@ class Lookups:
                 if len(group) == 1:
                     self._lone_reads = LONE_READS
                 try:
-                    keys = [iin for iins, _ in group for iin in iins]
-                    rows = self._hot.read_now(keys) or await self._hot.read(keys)
+                    keys = [iin for iins, _, _ in group for iin in iins]
+                    at_least = max((at_least for _, at_least, _ in group), default=0)
+                    rows = self._hot.read_now(keys) or await self._hot.read(keys, at_least)
                     answer = await self._answer(rows)
                 except Exception as exc:
-                    for _, future in group:
+                    for _, _, future in group:
                         if not future.done():
                             future.set_exception(exc)
                 else:
-                    for _, future in group:
+                    for _, _, future in group:
                         if not future.done():
                             future.set_result(answer)
         finally:
@@ -118,12 +123,12 @@ class Lookups:
             seen = len(self._waiting)
             await asyncio.sleep(0)
 
-    def _next_group(self) -> list[tuple[Sequence[int], "asyncio.Future[_Answer]"]]:
+    def _next_group(self) -> list[_Caller]:
         """Take those who wait, but for whom went away, as long as one statement reads for them."""
-        group: list[tuple[Sequence[int], asyncio.Future[_Answer]]] = []
+        group: list[_Caller] = []
         people = 0
         while self._waiting:
-            iins, future = self._waiting[0]
+            iins, _, future = self._waiting[0]
             if future.done():
                 self._waiting.popleft()
                 continue

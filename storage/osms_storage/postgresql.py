@@ -4,13 +4,17 @@ Holds only what differs between engines: how to open and lock, how to write many
 driver's errors mean.
 """
 
+import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from zlib import crc32
 
 import asyncpg
 from sqlalchemy import Table, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -20,6 +24,12 @@ from osms_storage.errors import StoreError, StoreFullError, StoreUnavailableErro
 from osms_storage.schema import LEDGER_COLUMNS
 
 CONNECT_TIMEOUT_S = 5.0
+HOST_TIMEOUT_S = 1.0
+"""How long one of several hosts is waited for: one that is silent must not use up the time."""
+SILENCE_MAX_S = 10
+"""How long one of several hosts may be cut off before its connections break."""
+STANDBY_KEPT_S = 60
+"""How old a connection to a standby becomes: one that came back is to be read again."""
 COMMAND_TIMEOUT_S = 600.0
 """What a snapshot changes for the whole nation is applied by one statement."""
 WRITER_SETTINGS = {
@@ -41,14 +51,19 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.UndefinedTableError,
     asyncpg.QueryCanceledError,
+    # A standby gave a read up to go on with what its leader did.
+    asyncpg.SerializationError,
     # A connection that broke between two messages of one statement.
     asyncpg.InternalClientError,
 )
 
 
 def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the writing engine (one connection) and the reading one (``readers`` connections)."""
-    arguments = {"timeout": CONNECT_TIMEOUT_S, "command_timeout": COMMAND_TIMEOUT_S}
+    """Return the writing engine (one connection) and the reading one (``readers`` connections).
+
+    Both are the leader's where there are several hosts.
+    """
+    arguments = _connect_arguments(url, "read-write")
     writer = create_async_engine(
         url,
         pool_size=1,
@@ -57,17 +72,80 @@ def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]
         hide_parameters=True,
         connect_args={**arguments, "server_settings": WRITER_SETTINGS},
     )
-    reader = create_async_engine(
+    return writer, _reading_engine(url, arguments, pool_size=readers)
+
+
+def standby_engine(url: str, *, readers: int) -> AsyncEngine | None:
+    """Return an engine that reads of a standby, of any host where there is none; None: one host."""
+    if not _several_hosts(url):
+        return None
+    # The first of the list that is one, so that an operator can give each gateway its own.
+    arguments = _connect_arguments(url, "standby", "any")
+    return _reading_engine(url, arguments, pool_size=readers, pool_recycle=STANDBY_KEPT_S)
+
+
+def _reading_engine(url: str, arguments: dict[str, Any], **pool: int) -> AsyncEngine:
+    return create_async_engine(
         url,
-        pool_size=readers,
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
         # One moment for all statements of a read.
         isolation_level="REPEATABLE READ",
         connect_args=arguments,
+        **pool,
     )
-    return writer, reader
+
+
+def _several_hosts(url: str) -> bool:
+    parsed = make_url(url)
+    _, arguments = parsed.get_dialect()().create_connect_args(parsed)
+    return isinstance(arguments.get("host"), list)
+
+
+def _connect_arguments(url: str, *wanted: str) -> dict[str, Any]:
+    """Return what connections are opened with; ``wanted``: what a host must be, best first."""
+    arguments: dict[str, Any] = {"command_timeout": COMMAND_TIMEOUT_S}
+    if _several_hosts(url):
+        connect = partial(_connect, wanted)
+        return {**arguments, "timeout": HOST_TIMEOUT_S, "async_creator_fn": connect}
+    return {**arguments, "timeout": CONNECT_TIMEOUT_S}
+
+
+async def _connect(
+    wanted: Sequence[str], *, host: Sequence[str], port: Sequence[int], **arguments: Any
+) -> "asyncpg.Connection[Any]":
+    """Connect to the first host that is what is wanted.
+
+    The driver would do the same, but for a time-out that is one for all hosts.
+    """
+    failure: Exception | None = None
+    hosts = list(zip(host, port, strict=True))
+    for attribute in wanted:
+        for name, number in tuple(hosts):
+            try:
+                connection = await asyncpg.connect(
+                    host=name, port=number, **{**arguments, "target_session_attrs": attribute}
+                )
+            except asyncpg.TargetServerAttributeNotMatched as exc:
+                failure = exc
+            except (*_UNAVAILABLE, OSError) as exc:
+                failure = exc
+                hosts.remove((name, number))
+            else:
+                _watch_over(connection._transport.get_extra_info("socket"))
+                return connection
+    assert failure is not None
+    raise failure
+
+
+def _watch_over(connected: socket.socket) -> None:
+    """Let a connection break when its host is cut off, even amid a statement, where it can."""
+    if sys.platform == "linux" and connected.family != socket.AF_UNIX:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE_MAX_S // 2)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_MAX_S * 1_000)
 
 
 async def lock_writes(connection: AsyncConnection) -> None:
@@ -164,18 +242,20 @@ class HotReader:
         self._engine = engine
         self._connection: AsyncConnection | None = None
 
-    async def read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+    async def read(self, iins: Sequence[int], _: int = 0) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
         with translated():
             if self._connection is None:
                 self._connection = await self._engine.connect()
+            raw = await self._connection.get_raw_connection()
+            driver: asyncpg.Connection[Any] = raw.driver_connection
             try:
-                raw = await self._connection.get_raw_connection()
-                driver: asyncpg.Connection[Any] = raw.driver_connection
                 rows = await driver.fetch(_HOT, iins)
-            except Exception:
-                # A broken connection must not break every later lookup.
+            except BaseException:
+                # A broken connection, or one that keeps silent, must not break every later lookup;
+                # nor is it waited for until a silent one has said goodbye.
                 broken, self._connection = self._connection, None
+                driver.terminate()
                 await broken.invalidate()
                 await broken.close()
                 raise

@@ -75,6 +75,10 @@ def _on_connect(connection: Any, _: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
+def standby_engine(_: str, *, readers: int) -> AsyncEngine | None:
+    """Return None: a file has no standbys."""
+
+
 async def bulk_insert(
     connection: AsyncConnection,
     table: Table,
@@ -138,7 +142,7 @@ class HotReader:
         self._file = engine.url.database
         self._connection: sqlite3.Connection | None = None
 
-    async def read(self, iins: Sequence[int]) -> tuple[int, list[tuple[Any, ...]]]:
+    async def read(self, iins: Sequence[int], _: int = 0) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
         with translated():
             return await asyncio.to_thread(self._read, iins)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -16,29 +15,11 @@ from osms_storage.clock import Clock, from_microseconds, system_clock, to_micros
 from osms_storage.engines import HotReader, bulk_insert, engine_for
 from osms_storage.errors import StoreUnavailableError
 from osms_storage.schema import batch, revision
+from osms_storage.standbys import Standbys
+from osms_storage.urls import store_url
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 READERS = 6
 """Connections that read at the same time; readers of present ledgers keep one each."""
-
-
-def store_url(store: str) -> str:
-    """Return the URL of a store given as a path or as a URL."""
-    if "://" not in store:
-        return f"sqlite+aiosqlite:///{Path(store).absolute()}"
-    url = make_url(store)
-    if url.drivername in _DRIVERS:
-        url = url.set(drivername=_DRIVERS[url.drivername])
-    return url.render_as_string(hide_password=False)
-
-
-def store_file(store: str) -> Path | None:
-    """Return the file of a store given as a path or as a URL; None for a database server."""
-    url = make_url(store_url(store))
-    if url.get_backend_name() != "sqlite" or not url.database:
-        return None
-    return Path(url.database)
-
 
 Result = TypeVar("Result")
 
@@ -103,13 +84,29 @@ _NEWEST = select(
 
 
 class Store:
-    """A store of facts and ledgers; opened by ``async with``."""
+    """A store of facts and ledgers; opened by ``async with``.
 
-    def __init__(self, store: str, *, clock: Clock = system_clock, readers: int = READERS) -> None:
+    ``standby_age_max_s`` is how old what is read may be, so that standbys may be read if there are
+    any; 0: only the leader is.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        *,
+        clock: Clock = system_clock,
+        readers: int = READERS,
+        standby_age_max_s: float = 0.0,
+    ) -> None:
         self.url = store_url(store)
         self.clock = clock
         self._engine = engine_for(self.url)
         self._writer, self._reader = self._engine.create_engines(self.url, readers=readers)
+        self._standbys: Standbys | None = None
+        if standby_age_max_s:
+            standby = self._engine.standby_engine(self.url, readers=readers)
+            if standby is not None:
+                self._standbys = Standbys(self._engine, standby, self._reader, standby_age_max_s)
         self._write_lock = asyncio.Lock()
         self._hot: list[HotReader] = []
         self._finishing: set[asyncio.Task[Any]] = set()
@@ -126,6 +123,8 @@ class Store:
         return self._write_lock.locked()
 
     async def __aenter__(self) -> Self:
+        if self._standbys is not None:
+            self._standbys.open()
         return self
 
     async def __aexit__(
@@ -139,12 +138,32 @@ class Store:
             await asyncio.wait(self._finishing)
         for reader in self._hot:
             await reader.close()
+        if self._standbys is not None:
+            await self._standbys.close()
         await self._writer.dispose()
         await self._reader.dispose()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
+    async def reading(
+        self, *, at_least: int = 0, newest: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """Read at one moment: everything read inside belongs to one revision.
+
+        A standby that is read is young enough, unless there is no leader, and has the revision
+        ``at_least`` in any case. ``newest``: it is read only if there is no leader.
+
+        Raises StoreUnavailableError.
+        """
+        if self._standbys is not None:
+            async with self._standbys.reading(at_least, newest=newest) as connection:
+                yield connection
+            return
+        async with self.deciding() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def deciding(self) -> AsyncIterator[AsyncConnection]:
+        """Read at one moment what a write depends on: of the leader, never of a standby.
 
         Raises StoreUnavailableError.
         """
@@ -154,7 +173,11 @@ class Store:
 
     def hot_reader(self) -> HotReader:
         """Return a reader of present ledgers; the store closes it."""
-        reader = self._engine.hot_reader(self._reader)
+        reader: HotReader
+        if self._standbys is None:
+            reader = self._engine.hot_reader(self._reader)
+        else:
+            reader = self._standbys.hot_reader()
         self._hot.append(reader)
         return reader
 

@@ -216,7 +216,7 @@ async def purge(store: Store, before: datetime) -> bool:
     The newest step stays: its number is where the next one goes on.
     """
     old = select(telling.c.step, telling.c.told_at).order_by(telling.c.step).limit(PURGED_STEPS + 1)
-    async with store.reading() as connection:
+    async with store.deciding() as connection:
         rows = (await connection.execute(old)).all()
     last = 0
     for step, told_at in rows[:-1]:

@@ -21,7 +21,8 @@ from osms_server.law import Law, Laws
 from osms_storage.ledgers import decode
 from osms_storage.records import LedgerRow
 from osms_storage.schema import LEDGER_COLUMNS, ledger
-from osms_storage.store import Store, store_url
+from osms_storage.store import Store
+from osms_storage.urls import store_url
 
 CONNECTIONS = 16
 """Of its pool: none is opened for a request and then closed."""

@@ -218,8 +218,8 @@ async def disk_of(
     opened: list[Store] = []
     open_store = bootstrap.open_store
 
-    def keep(settings: Settings) -> Store:
-        opened.append(open_store(settings))
+    def keep(settings: Settings, **options: float) -> Store:
+        opened.append(open_store(settings, **options))
         return opened[-1]
 
     monkeypatch.setattr(bootstrap, "open_store", keep)

@@ -14,7 +14,8 @@ from osms_server.settings import Settings
 from osms_storage.errors import SchemaMismatchError
 from osms_storage.migrations import check_schema, migrate
 from osms_storage.schema import metadata
-from osms_storage.store import Store, store_url
+from osms_storage.store import Store
+from osms_storage.urls import store_url
 from tests.postgres import Postgres
 from tests.storage.conftest import Copy
 

@@ -147,7 +147,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         return syncs.recorded(result, unit)
 
     async def _commit_snapshot(self, incoming: Incoming) -> SyncResult:
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             known = await self._judge(connection, incoming)
         if known is not None:
             return known
@@ -272,7 +272,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
             )
 
         async with self._applying:
-            async with self._store.reading() as connection:
+            async with self._store.deciding() as connection:
                 header, _, _ = await _held(connection, run_id)
             result = await self._compared(run_id, header, law, apply)
         self.begin_sweep()
@@ -284,7 +284,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         """List every feed with its freshness."""
         law = await self._law()
         now = self._store.clock()
-        async with self._store.reading() as connection:
+        async with self._store.reading(newest=True) as connection:
             feeds = await read_feeds(connection)
             held = await held_runs(connection)
             numbers = {

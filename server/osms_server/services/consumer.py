@@ -242,7 +242,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         iins = [q.iin for q in questions]
         if not iins:
             return {}
-        async with self._store.reading() as connection:
+        async with self._store.reading(at_least=view.moment.revision) as connection:
             return await list_names(connection, iins, view.moment.revision)
 
 

@@ -152,7 +152,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         result = messages.committed_before(header, committed)
         if committed.suspended.rows:
             wanted = SuspenseFilter(committed.source_id, committed.reference)
-            async with self._store.reading() as connection:
+            async with self._store.deciding() as connection:
                 entries = await list_suspense(
                     connection, wanted, after=None, limit=committed.suspended.rows
                 )
@@ -173,7 +173,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             if before != now:
                 shown = ("", "") if name == "payer" else (str(before), str(now))
                 return Refusal(pb.REGISTER_REFUSAL_CONFLICT, name, *shown)
-        async with self._store.reading() as connection:
+        async with self._store.deciding() as connection:
             difference = await differing_line(connection, committed.register_id, new)
         if difference is None:
             return Refusal(pb.REGISTER_REFUSAL_CONFLICT, "rows")
@@ -191,7 +191,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         law = await self._laws.newest()
         source = law.data.sources.get(request.source)
         key = (source.id if source else -1, clean(request.reference))
-        async with self._store.reading() as connection:
+        async with self._store.reading(newest=True) as connection:
             found = await find_registers(connection, [key])
             states = await register_states(connection, list(found.values()))
         if not states:
@@ -257,7 +257,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         fields.check()
         position = position_of(request, request.page_token, 2)
         after = (position[0], position[1]) if position else None
-        async with self._store.reading() as connection:
+        async with self._store.reading(newest=True) as connection:
             entries = await list_suspense(connection, wanted, after=after, limit=size + 1)
         response = pb.ListSuspenseResponse(
             rows=[messages.suspended_row(entry, law) for entry in entries[:size]]
@@ -351,7 +351,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         fields.check()
         position = position_of(request, request.page_token, 2)
         law = await self._laws.newest()
-        async with self._store.reading() as connection:
+        async with self._store.reading(at_least=position[0] if position else 0) as connection:
             # All pages show the revision of the first, whatever is committed meanwhile.
             revision = position[0] if position else (await newest_revision(connection))[0]
             offset = position[1] if position else 0

@@ -122,7 +122,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         if not 0 <= request.norm_tiyn_per_head <= NORM_MAX_TIYN:
             fields.violate("norm_tiyn_per_head", f"must be from 0 to {NORM_MAX_TIYN}")
         fields.check()
-        async with self._store.reading() as connection:
+        async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
             members = [
                 member async for page in all_members(connection, roster.id) for member in page
@@ -164,7 +164,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         lapsing_by = _lapsing_by(fields, request.lapsing_by, day)
         fields.check()
         filtered = request.uninsured or request.not_seen or lapsing_by is not None
-        async with self._store.reading() as connection:
+        async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
             if version not in (None, roster.version):
                 raise pages.token_invalid()

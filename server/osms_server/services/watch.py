@@ -109,7 +109,7 @@ class Watching:
     async def _members(self, code: str) -> People:
         """Return the members of a roster as it is now."""
         people: People = array("q")
-        async with self._store.reading() as connection:
+        async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
             async for page in all_members(connection, roster.id):
                 people.extend([member.iin for member in page])

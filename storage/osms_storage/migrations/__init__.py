@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from osms_storage.engines import engine_for
 from osms_storage.errors import SchemaMismatchError
-from osms_storage.store import Store, store_file, store_url
+from osms_storage.store import Store
+from osms_storage.urls import store_file, store_url
 
 
 def _config() -> Config:
@@ -74,7 +75,7 @@ async def migrate(store: str, target: str = "head") -> str | None:
 
 async def check_schema(store: Store) -> None:
     """Raise SchemaMismatchError unless the store's schema is this release's."""
-    async with store.reading() as connection:
+    async with store.reading(newest=True) as connection:
         found = await connection.run_sync(_current)
     if found != expected_schema():
         raise SchemaMismatchError(found, expected_schema())
