@@ -73,7 +73,9 @@ class _Stages:
         self.seconds = dict.fromkeys(STAGES, 0.0)
         with (
             patch.object(answers, "decide", self._timed("decide", answers.decide)),
-            patch.object(answers, "write_whole", self._timed("build the answer", answers.write_whole)),
+            patch.object(
+                answers, "write_whole", self._timed("build the answer", answers.write_whole)
+            ),
             patch.object(Laws, "newest", self._unchecked(Laws.newest)),
             patch.object(Inquiry, "view", self._checked(Inquiry.view)),
         ):
