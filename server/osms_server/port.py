@@ -12,7 +12,7 @@ import struct
 from contextlib import ExitStack
 
 SETTLE_S = 0.1
-"""In this time a connection that has begun is accepted."""
+"""In this time a connection that has begun is complete."""
 
 _SO_ATTACH_FILTER = 26
 _WITHOUT_BEGINNINGS = (
@@ -23,6 +23,9 @@ _WITHOUT_BEGINNINGS = (
     (0x06, 0, 0, 0xFFFF_FFFF),  # all else is taken whole
 )
 """A packet filter of Linux (sock_filter: code, jump if true, jump if false, operand)."""
+
+_WAITING_AT = 24
+"""Where TCP_INFO tells of a listener how many connections wait (tcpi_unacked)."""
 
 
 def hold(host: str, port: int) -> socket.socket:
@@ -62,6 +65,8 @@ async def leave(port: int) -> None:
         for listener in listeners:
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
         await asyncio.sleep(SETTLE_S)
+        while any(map(_keeps_waiting, listeners)):  # noqa: ASYNC110 - only the kernel knows
+            await asyncio.sleep(SETTLE_S)
         for listener in listeners:
             listener.shutdown(socket.SHUT_RDWR)
 
@@ -88,6 +93,13 @@ def _own_sockets(stack: ExitStack, port: int) -> list[socket.socket]:
 
 def _listens(own: socket.socket) -> bool:
     return bool(own.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _keeps_waiting(listener: socket.socket) -> bool:
+    """Tell whether connections wait to be accepted."""
+    info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _WAITING_AT + 4)
+    (waiting,) = struct.unpack_from("I", info, _WAITING_AT)
+    return bool(waiting)
 
 
 def _is_connected(own: socket.socket) -> bool:

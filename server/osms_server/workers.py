@@ -20,7 +20,7 @@ import typer
 from osms_server import logs
 from osms_server.bootstrap import announce, begin_serving, running_gateway
 from osms_server.console import run_command
-from osms_server.port import SETTLE_S, has_connections, hold, leave
+from osms_server.port import has_connections, hold, leave
 from osms_server.settings import Settings
 
 START_MAX_S = 60.0
@@ -158,7 +158,7 @@ class Workers:
     async def _renew(self) -> None:
         """Replace one worker after the other, each by one that already takes calls."""
         settings = self._settings
-        leaving_s = SETTLE_S + leaving_max_s(settings) + settings.shutdown_grace_s
+        leaving_s = leaving_max_s(settings) + settings.shutdown_grace_s
         for number in range(settings.workers):
             async with self._starting:
                 old = self._places[number]
@@ -201,7 +201,7 @@ async def _first(*works: Coroutine[Any, Any, Any]) -> None:
 
 def leaving_max_s(settings: Settings) -> float:
     """Return in what time all clients of a worker have been told to connect anew."""
-    return settings.connection_age_s * 1.1 + 1.0  # gRPC spreads the age by a tenth
+    return settings.connection_age_s * 1.1 + 3.0  # gRPC spreads the age by a tenth
 
 
 async def _work(settings: Settings) -> None:
@@ -229,9 +229,9 @@ async def _leave(settings: Settings) -> None:
     still comes on the old one is answered.
     """
     port = int(settings.listen.rpartition(":")[2])
-    await leave(port)
     with suppress(TimeoutError):
         async with asyncio.timeout(leaving_max_s(settings)):
+            await leave(port)
             while has_connections(port):  # noqa: ASYNC110 - only the kernel knows
                 await asyncio.sleep(POLL_S)
 

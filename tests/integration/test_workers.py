@@ -19,6 +19,7 @@ import grpc
 import pytest
 
 from osms.v1 import payment_service_pb2 as pb
+from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms_client import Gateway, OsmsError, Purpose
 from osms_client.testing import RunningGateway
 from tests.integration import lookups, registers
@@ -101,6 +102,8 @@ class Callers:
         self.answered = 0
         self.failures: Counter[object] = Counter()
         self._target = target
+        self._iin = new_iin()
+        self._question = lookups.question(self._iin)
         self._ended = threading.Event()
 
     @contextmanager
@@ -123,19 +126,26 @@ class Callers:
         wait_until(lambda: self.answered > before + 100)
 
     def _on_one_connection(self) -> None:
-        with connected(self._target) as stubs:
-            self._call_on(lambda: lookups.look_up(stubs, new_iin()))
+        with self._connected() as consumers:
+            self._call_on(lambda: consumers.LookupConsumer(self._question, timeout=DEADLINE_S))
 
     def _on_new_ones(self) -> None:
         def call() -> object:
-            with connected(self._target) as stubs:
-                return lookups.look_up(stubs, new_iin())
+            with self._connected() as consumers:
+                return consumers.LookupConsumer(self._question, timeout=DEADLINE_S)
 
         self._call_on(call)
 
+    @contextmanager
+    def _connected(self) -> Iterator[ConsumerServiceStub]:
+        # As gRPC comes: it retries nothing but what never left the client.
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        with grpc.insecure_channel(self._target, options) as channel:
+            yield ConsumerServiceStub(channel)
+
     def _by_the_sdk(self) -> None:
         with Gateway(self._target) as sdk:
-            self._call_on(lambda: sdk.lookup(new_iin(), purpose=Purpose.RECEPTION))
+            self._call_on(lambda: sdk.lookup(self._iin, purpose=Purpose.RECEPTION))
 
     def _call_on(self, call: Callable[[], object]) -> None:
         while not self._ended.is_set():
