@@ -39,6 +39,7 @@ from osms_client.errors import (
     OsmsError,
     RefusedError,
     RetryLaterError,
+    TokenExpiredError,
     UnansweredError,
 )
 from osms_client.reasons import Reason
@@ -81,6 +82,8 @@ from osms_client.rosters import (
 from osms_client.vocabulary import (
     AssignmentKind,
     CategoryKind,
+    ChangeCause,
+    ChangeKind,
     FeedKind,
     FundingSource,
     Ground,
@@ -102,6 +105,14 @@ from osms_client.vocabulary import (
     SyncKind,
     SyncOutcome,
 )
+from osms_client.watching import (
+    Change,
+    Changes,
+    Checkpoint,
+    ConsumerState,
+    States,
+    WatchEvent,
+)
 
 __all__ = [
     "AccessDeniedError",
@@ -111,7 +122,13 @@ __all__ = [
     "Category",
     "CategoryKind",
     "CategoryRecord",
+    "Change",
+    "ChangeCause",
+    "ChangeKind",
+    "Changes",
+    "Checkpoint",
     "ConflictError",
+    "ConsumerState",
     "Correction",
     "DeadlineError",
     "Deadlines",
@@ -182,6 +199,7 @@ __all__ = [
     "RowTotals",
     "ScopeShrink",
     "SourceFeed",
+    "States",
     "Status",
     "SuspendedRow",
     "SuspenseState",
@@ -190,6 +208,8 @@ __all__ = [
     "SyncOutcome",
     "SyncResult",
     "SyncScope",
+    "TokenExpiredError",
     "UnansweredError",
     "UninsuredMembers",
+    "WatchEvent",
 ]

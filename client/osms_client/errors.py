@@ -10,6 +10,7 @@
         +-- InvalidRequestError  fix the fields listed in `field_violations`
         +-- NotFoundError        the thing named does not exist
         +-- ConflictError        the gateway's state does not allow it: read `reason` and `metadata`
+        +-- TokenExpiredError    watch anew without a token: the present states come first
         +-- LimitError           send less in one call
         +-- AccessDeniedError    this client may not do that
 
@@ -102,6 +103,10 @@ class NotFoundError(RefusedError):
 
 class ConflictError(RefusedError):
     """What the gateway holds does not allow this call."""
+
+
+class TokenExpiredError(RefusedError):
+    """What changed after this resume token is not kept any more."""
 
 
 class LimitError(RefusedError):

@@ -246,3 +246,25 @@ class NormGroup(StrEnum):
     NOT_SEEN = "NOT_SEEN"
     UNINSURED_NOT_SEEN = "UNINSURED_NOT_SEEN"
     UNRECOGNISED = "UNRECOGNISED"
+
+
+class ChangeKind(StrEnum):
+    """What kind of change a watcher is told of."""
+
+    STATE = "STATE"
+    """The answer for today became another."""
+    CORRECTED = "CORRECTED"
+    """Only the status of other days did: check bills from the effective day on again."""
+    UNRECOGNISED = "UNRECOGNISED"
+
+
+class ChangeCause(StrEnum):
+    """Why an answer changed."""
+
+    PAYMENT = "PAYMENT"
+    REVERSAL = "REVERSAL"
+    CATEGORY = "CATEGORY"
+    LAW = "LAW"
+    PASSING_OF_TIME = "PASSING_OF_TIME"
+    REPAIR = "REPAIR"
+    UNRECOGNISED = "UNRECOGNISED"

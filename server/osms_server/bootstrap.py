@@ -26,11 +26,13 @@ from osms.v1 import (
     roster_service_pb2_grpc,
 )
 from osms_server import logs
+from osms_server.admission import Lanes
 from osms_server.inquiry import Inquiry
 from osms_server.interceptors import GuardedServer
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
 from osms_server.settings import Settings
+from osms_server.teller import Teller
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
@@ -102,6 +104,9 @@ async def running_gateway(
             options=[
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
+                ("grpc.max_concurrent_streams", settings.streams_max),
+                # Counts calls that are answered but not yet forgotten, and refuses others for them.
+                ("grpc.http.overload_protection", 0),
                 # Idle clients may keep their connection open through a proxy.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
@@ -115,10 +120,12 @@ async def running_gateway(
         port = _listen(server, settings.listen)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer))
+        telling = _begin_to_tell(store, settings)
         try:
             yield Gateway(server, f"{host}:{port}")
         finally:
             watch.cancel()
+            telling.cancel()
             stopping.set()
             await health_servicer.enter_graceful_shutdown()
             await server.stop(settings.shutdown_grace_s)
@@ -161,8 +168,9 @@ def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> heal
     laws = Laws(store)
     # One for all: it holds the one connection that present lookups share.
     inquiry = Inquiry(store, laws)
+    lanes = Lanes(settings)
     consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
-        ConsumerServicer(store, laws, inquiry, settings), server
+        ConsumerServicer(store, laws, inquiry, lanes, settings), server
     )
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
         PaymentServicer(store, laws, settings), server
@@ -170,7 +178,7 @@ def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> heal
     categories = CategoryServicer(store, laws, inquiry, settings)
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
     roster_service_pb2_grpc.add_RosterServiceServicer_to_server(
-        RosterServicer(store, laws, inquiry, settings), server
+        RosterServicer(store, laws, inquiry, lanes, settings), server
     )
     # What a gateway left that was killed.
     categories.begin_sweep()
@@ -183,16 +191,23 @@ def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> heal
 
 def _enable_reflection(server: grpc.aio.Server, names: tuple[str, ...]) -> None:
     """Serve reflection in both versions: their messages are the same but for the package."""
-    reflection.enable_server_reflection(names, server)
     servicer = reflection.aio.ReflectionServicer(names)
     handler = grpc.stream_stream_rpc_method_handler(
         servicer.ServerReflectionInfo,
         request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
         response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
     )
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(REFLECTION_V1, {"ServerReflectionInfo": handler}),)
-    )
+    for version in (reflection.SERVICE_NAME, REFLECTION_V1):
+        server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler(version, {"ServerReflectionInfo": handler}),)
+        )
+
+
+def _begin_to_tell(store: Store, settings: Settings) -> "asyncio.Future[None]":
+    """Begin to find out whose answers change, if this gateway does."""
+    if not settings.tell_changes:
+        return asyncio.get_running_loop().create_future()
+    return asyncio.create_task(Teller(store, looks_every_s=settings.tell_every_s).run())
 
 
 async def _watch_health(store: Store, servicer: health.HealthServicer) -> None:

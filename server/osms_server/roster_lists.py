@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from osms.v1 import roster_service_pb2 as pb
 from osms.values import parse_date, parse_iins
-from osms_server.errors import limit_exceeded
+from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, clean_all
-from osms_storage.rosters import RosterList, Stay
+from osms_storage.rosters import Roster, RosterList, Stay, find_roster
 
 REJECTED_TOLD_MAX = 1_000
 """How many rejected lines a result names: one of garbage must not outgrow a message."""
@@ -21,6 +23,18 @@ def roster_code(fields: Fields, text: str, field: str) -> str:
     if not _CODE.fullmatch(text):
         fields.violate(field, "must be 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-'")
     return text
+
+
+async def known_roster(connection: AsyncConnection, code: str) -> Roster:
+    """Return the roster with a code; raise ROSTER_NOT_FOUND if there is none."""
+    roster = await find_roster(connection, code)
+    if roster is None:
+        raise RequestError(
+            Reason.ERROR_REASON_ROSTER_NOT_FOUND,
+            "No roster with this code was ever sent.",
+            {"roster": code},
+        )
+    return roster
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,16 @@ class Settings(BaseSettings):
     """File with the ISO instant at which the clock stands; only on loopback."""
     calls_max: Annotated[int, Field(ge=1)] = 2_000
     """The most calls at a time; more are refused with RESOURCE_EXHAUSTED."""
+    streams_max: Annotated[int, Field(ge=1, le=1_000)] = 32
+    """The most calls at a time on one connection; a client library holds back more by itself."""
+    lookups_max: Annotated[int, Field(ge=1, le=1_000)] = 64
+    """How many questions about one person are worked on at a time ..."""
+    lookups_waiting_max: Annotated[int, Field(ge=0)] = 1_024
+    """... and how many wait, urgent ones first; more are refused with OVERLOADED."""
+    bulk_max: Annotated[int, Field(ge=1, le=100)] = 2
+    """How many batches, messages of streams and reports are worked on at a time ..."""
+    bulk_waiting_max: Annotated[int, Field(ge=0)] = 128
+    """... and how many wait; more are refused with OVERLOADED."""
     shutdown_grace_s: Annotated[float, Field(gt=0, le=10)] = 8.0
     """How long calls in flight may go on after SIGTERM."""
     message_bytes_max: Annotated[int, Field(ge=64 * 1024, le=64 * 1024 * 1024)] = 16 * 1024 * 1024
@@ -59,6 +69,13 @@ class Settings(BaseSettings):
     """A snapshot is held if it would close a larger share of a category's open spans ..."""
     snapshot_close_min: Annotated[int, Field(ge=0)] = 100
     """... and more than this many."""
+
+    tell_changes: bool = True
+    """Whether this gateway finds out whose answers have changed; one on a store has to."""
+    tell_every_s: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """How often it looks for something to tell, for its watchers too."""
+    checkpoint_every_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How often a watcher hears that the gateway is there."""
 
     @field_validator("listen")
     @classmethod

@@ -25,6 +25,7 @@ from osms_storage.reference import ReferenceData
 from osms_storage.schema import assignment, feed_delivery, staged_change, staged_record, sync_run
 from osms_storage.store import Unit
 from osms_storage.syncs import APPLIED, HELD, RECEIVING, SUPERSEDED
+from osms_storage.touching import touch
 
 LEDGER_PAGE_PEOPLE = 2_000
 """How many ledgers are brought up at a time."""
@@ -82,7 +83,7 @@ async def apply_run(
     if done.changed + done.closed > LEDGER_PAGE_PEOPLE:
         await refresh_statistics(connection, assignment)
     await _deliver(connection, run_id, batch_id, header)
-    await _bring_up_ledgers(connection, run_id, data)
+    await _bring_up_ledgers(connection, run_id, batch_id, data)
     await connection.execute(
         run.values(
             state=APPLIED,
@@ -131,7 +132,9 @@ async def _deliver(
     )
 
 
-async def _bring_up_ledgers(connection: AsyncConnection, run_id: int, data: ReferenceData) -> None:
+async def _bring_up_ledgers(
+    connection: AsyncConnection, run_id: int, batch_id: int, data: ReferenceData
+) -> None:
     # Read by one statement: asked page by page, an engine that does not know of these new rows may
     # go through all of them for each page.
     people = (
@@ -141,8 +144,11 @@ async def _bring_up_ledgers(connection: AsyncConnection, run_id: int, data: Refe
         .order_by(staged_change.c.iin)
     )
     async with connection.stream_scalars(people) as changed:
+        first_part = 0
         async for page in changed.partitions(LEDGER_PAGE_PEOPLE):
             await reproject_assignments(connection, page, data)
+            await touch(connection, batch_id, page, first_part=first_part)
+            first_part += LEDGER_PAGE_PEOPLE
 
 
 async def _supersede(connection: AsyncConnection, run_id: int, header: SyncHeader) -> None:

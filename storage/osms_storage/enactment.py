@@ -6,6 +6,7 @@ from osms_storage.ledgers import people_after, reproject_assignments, reproject_
 from osms_storage.projection import CoverPolicy
 from osms_storage.reference import Documents, ReferenceData, load_reference, write_reference
 from osms_storage.store import Store, Unit
+from osms_storage.touching import touch_everybody
 
 PolicyOf = Callable[[ReferenceData], CoverPolicy]
 """Says which payments settle a month under some reference data."""
@@ -19,11 +20,14 @@ async def apply_reference(store: Store, documents: Documents, policy_of: PolicyO
     """
     async with store.writing("REFERENCE") as unit:
         before = await load_reference(unit.connection)
-        if not await write_reference(unit, documents):
+        batch_id = await write_reference(unit, documents)
+        if batch_id is None:
             return False
         after = await load_reference(unit.connection)
         if _projected(before) != _projected(after):
             await _reproject_all(unit, after, policy_of(after))
+        if _decided_by(before) != _decided_by(after):
+            await touch_everybody(unit.connection, batch_id)
     return True
 
 
@@ -33,6 +37,12 @@ def _projected(data: ReferenceData) -> tuple[object, ...]:
     parameters = data.documents.get("parameter", {})
     prices = parameters.get("minimum_payment"), parameters.get("independent_payer_rate")
     return data.covering, kinds, prices
+
+
+def _decided_by(data: ReferenceData) -> tuple[object, ...]:
+    """Return what of the reference data the answers about people depend on."""
+    in_force = {item.id: (item.valid_from, item.valid_until) for item in data.categories.values()}
+    return _projected(data), in_force, data.documents.get("parameter")
 
 
 async def _reproject_all(unit: Unit, data: ReferenceData, policy: CoverPolicy) -> None:

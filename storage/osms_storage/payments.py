@@ -33,6 +33,7 @@ from osms_storage.schema import (
     revision,
 )
 from osms_storage.store import Unit
+from osms_storage.touching import touch
 
 _row_payer = payer.alias("row_payer")
 _FACTS = (
@@ -222,6 +223,7 @@ async def reverse_payments(
         await _write_reversals(connection, head, reversed_lines)
         touched = sorted({line.iin for line, _ in reversed_lines})
         await reproject_payments(connection, touched, policy)
+        await touch(connection, batch_id, touched)
     return results
 
 

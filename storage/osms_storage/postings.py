@@ -1,7 +1,7 @@
 """Payments as they are posted: rows with their names and documents, and the ledgers up to them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from osms_storage.ledgers import add_paid_months, decode_advance, encode_advance
 from osms_storage.projection import FIRST_MONTH, CoverPolicy
 from osms_storage.records import NameRow, Payer, PaymentLine
 from osms_storage.schema import ledger, payer, payment, person_name, register_document
+from osms_storage.touching import touch
 
 LINES_AT_A_TIME = 5_000
 """How many payments are prepared and written in one go."""
@@ -43,15 +44,22 @@ class Accepted(NamedTuple):
     correction_id: int = 0
     """The correction that makes them payments; 0: their register does."""
 
+    @property
+    def batch_id(self) -> int:
+        """The batch that makes them payments."""
+        return self.correction_id or self.register_id
+
 
 async def write_payments(
     connection: AsyncConnection, accepted: Sequence[Accepted], policy: CoverPolicy
 ) -> None:
     """Write payments with names and documents, and bring the ledgers up to them."""
     numbers = await _write_documents(connection, accepted)
-    for some in _in_parts(accepted):
+    for number, some in enumerate(_in_parts(accepted)):
         await _write_rows(connection, some, numbers)
-        await _add_to_ledgers(connection, some, policy)
+        people = await _add_to_ledgers(connection, some, policy)
+        # One batch stands for all of a group: what it did to a person is the same, a payment.
+        await touch(connection, some[-1].batch_id, people, first_part=number * LINES_AT_A_TIME)
     names = [name for part in accepted for name in part.names]
     for start in range(0, len(names), LINES_AT_A_TIME):
         part = names[start : start + LINES_AT_A_TIME]
@@ -162,8 +170,11 @@ _DOCUMENTS = (
 
 async def _add_to_ledgers(
     connection: AsyncConnection, accepted: Sequence[Accepted], policy: CoverPolicy
-) -> None:
-    """Add payments to ledgers: a payment only ever sets a month, so little is read."""
+) -> Collection[int]:
+    """Add payments to ledgers: a payment only ever sets a month, so little is read.
+
+    Returns whose they are.
+    """
     paid: dict[int, int] = {}
     advance: dict[int, dict[int, int]] = defaultdict(dict)
     below_minimum: set[int] = set()
@@ -188,6 +199,7 @@ async def _add_to_ledgers(
         await _add_advance(connection, advance)
     if below_minimum:
         await reproject_payments(connection, sorted(below_minimum), policy)
+    return paid.keys()
 
 
 async def _add_advance(

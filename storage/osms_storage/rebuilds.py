@@ -21,7 +21,8 @@ from osms_storage.ledgers import EVERYBODY, write_ledgers
 from osms_storage.projection import CoverPolicy
 from osms_storage.reference import ReferenceData, newest_reference_revision
 from osms_storage.schema import ledger, rebuild
-from osms_storage.store import Store, newest_revision
+from osms_storage.store import Store, Unit, newest_revision
+from osms_storage.touching import touch
 from osms_storage.verification import differing_ledgers, verify_ledgers
 
 LEDGER = "LEDGER"
@@ -115,7 +116,7 @@ async def rebuild_part(
             async with store.writing("REBUILD") as unit:
                 if await _newest_law(unit.connection) != part.reference_revision:
                     raise LawChangedError
-                mended = await _mend(unit.connection, page.wrong, data, policy)
+                mended = await _mend(unit, page.wrong, data, policy)
                 part = replace(part, differed=part.differed + mended)
                 await _keep(unit.connection, part)
         yield part
@@ -128,13 +129,16 @@ async def end_rebuild(store: Store) -> None:
 
 
 async def _mend(
-    connection: AsyncConnection, suspects: Sequence[int], data: ReferenceData, policy: CoverPolicy
+    unit: Unit, suspects: Sequence[int], data: ReferenceData, policy: CoverPolicy
 ) -> int:
     """Replace the ledgers that still differ, now that nobody else writes; return how many."""
     if not suspects:
         return 0
-    wrong = await differing_ledgers(connection, suspects, data, policy)
-    await write_ledgers(connection, wrong)
+    wrong = await differing_ledgers(unit.connection, suspects, data, policy)
+    if wrong:
+        await write_ledgers(unit.connection, wrong)
+        # Answers change, so they change at a revision of their own.
+        await touch(unit.connection, await unit.open_batch("REBUILD"), wrong)
     return len(wrong)
 
 

@@ -143,8 +143,11 @@ async def newest_reference_revision(connection: AsyncConnection, revision: int) 
     return await connection.scalar(statement) or 0
 
 
-async def write_reference(unit: Unit, documents: Documents) -> bool:
-    """Bring the reference data to these documents in this unit; return whether anything changed."""
+async def write_reference(unit: Unit, documents: Documents) -> int | None:
+    """Bring the reference data to these documents in this unit.
+
+    Returns the batch that does it; None: nothing changed.
+    """
     known = (await load_reference(unit.connection)).documents
     changes: list[dict[str, Any]] = []
     for kind in {*documents, *known}:
@@ -155,10 +158,10 @@ async def write_reference(unit: Unit, documents: Documents) -> bool:
                 text = None if body is None else json.dumps(body, ensure_ascii=False)
                 changes.append({"kind": kind, "code": code, "body": text})
     if not changes:
-        return False
-    await unit.open_batch("REFERENCE")
+        return None
+    batch_id = await unit.open_batch("REFERENCE")
     number = await unit.next_revision()
     await unit.connection.execute(
         insert(reference), [{**change, "revision": number} for change in changes]
     )
-    return True
+    return batch_id

@@ -120,6 +120,11 @@ class Store:
         """Whether the store is a server of its own, which may be away and come back."""
         return make_url(self.url).get_backend_name() != "sqlite"
 
+    @property
+    def busy(self) -> bool:
+        """Whether this process is writing, or waits to."""
+        return self._write_lock.locked()
+
     async def __aenter__(self) -> Self:
         return self
 

@@ -25,6 +25,7 @@ from tests.benchmarks.lookups import measure_lookups
 from tests.benchmarks.memory import measure_memory
 from tests.benchmarks.overload import measure_overload
 from tests.benchmarks.processes import pinned, rss_mib
+from tests.benchmarks.rosters import measure_rosters
 from tests.benchmarks.snapshots import measure_snapshots
 from tests.benchmarks.subject import Subject, chosen, chosen_engines, load_core, running_subject
 from tests.benchmarks.web import measure_web
@@ -42,6 +43,7 @@ RATES: dict[str, Measurement] = {
 """What is measured one after the other on a store with people in it."""
 FRESH: dict[str, tuple[int, Callable[..., Coroutine[Any, Any, list[Figure]]]]] = {
     "rss": (1, measure_memory),
+    "roster": (1, measure_rosters),
     "footprint": (1, measure_footprint),
     "overload": (1, measure_overload),
     "growth": (2, measure_growth),

@@ -12,7 +12,7 @@ from tests.benchmarks.subject import Subject
 
 PEOPLE = 50_000
 SETTLES_S = 2.0
-LOADED = Concurrency(1, 64)
+LOADED = Concurrency(8, 8)
 LOADED_LOOKUPS = 20_000
 VARIED_LOOKUPS = 2_000
 IDLE = 1_000

@@ -13,8 +13,7 @@ from tests.benchmarks.subject import Subject
 TURNS = 5
 EMPTY = f"/{SERVICE}/Lookup"
 LOADS = {
-    "c64": (Concurrency(1, 64), 10_000, 0.80),
-    "c8x8": (Concurrency(8, 8), 10_000, 0.80),
+    "c64": (Concurrency(8, 8), 10_000, 0.80),
     "c1": (Concurrency(1, 1), 3_000, 0.60),
 }
 """How h2load asks: how many at a time, how often in a turn, and the ratio aimed at."""

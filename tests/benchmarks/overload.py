@@ -28,7 +28,7 @@ from tests.benchmarks.processes import rss_mib
 from tests.benchmarks.subject import Subject
 
 PEOPLE = 20_000
-CALLERS = Concurrency(1, 64)
+CALLERS = Concurrency(8, 8)
 CAPACITY_LOOKUPS = 10_000
 TURNS = 3
 CALM, OVER = 0.5, 10.0

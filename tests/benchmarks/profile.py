@@ -21,6 +21,7 @@ from rich.table import Table
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms_server import answers
+from osms_server.admission import Lanes
 from osms_server.bootstrap import collect_rarely
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Law, Laws
@@ -126,7 +127,9 @@ async def _in_process(subject: Subject, iins: Sequence[int]) -> dict[int, dict[s
     messages = [lookup_message(f"{iin:012d}") for iin in iins]
     async with Store(subject.store, clock=lambda: datetime.fromisoformat(NOW)) as store:
         laws = Laws(store)
-        stages = _Stages(ConsumerServicer(store, laws, Inquiry(store, laws), settings))
+        stages = _Stages(
+            ConsumerServicer(store, laws, Inquiry(store, laws), Lanes(settings), settings)
+        )
         await stages.look_up(messages[:WARM_LOOKUPS], 1)
         return {callers: await stages.look_up(messages, callers) for callers in CALLERS}
 

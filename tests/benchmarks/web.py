@@ -14,7 +14,7 @@ from tests.benchmarks.subject import Subject, gateway_core
 
 TURNS = 5
 REQUESTS = 5_000
-STREAMS = Concurrency(1, 64)
+STREAMS = Concurrency(8, 8)
 CONNECTIONS = 64
 STRIDE_PEOPLE = 7_919
 CONTROLS = {

@@ -11,6 +11,7 @@ from osms_client import (
     Payer,
     PaymentKey,
     PaymentRow,
+    Purpose,
     Register,
     RegisterTotals,
     Reversal,
@@ -19,7 +20,7 @@ from osms_client import (
     SyncKind,
 )
 from osms_client.testing import RunningGateway
-from tests.integration.people import new_reference
+from tests.integration.people import new_iin, new_reference
 
 SOURCE = "state_corporation"
 AMOUNT_TIYN = 425_000
@@ -102,7 +103,16 @@ class History:
 
     def play(self, until: date) -> None:
         """Let everything happen in order, then leave the clock standing at noon of a day."""
+        last = at_noon(until)
         for instant, happens in sorted(self._events, key=lambda event: event[0]):
             self._gateway.set_clock(instant)
             happens()
+            last = instant
+        before = self._revision()
         self._gateway.set_clock(at_noon(until))
+        # The day begins with a revision of its own, lest that come between two answers.
+        while last.date() < until and self._revision() == before:
+            continue
+
+    def _revision(self) -> int:
+        return self._sdk.lookup(new_iin(), purpose=Purpose.AUDIT).revision

@@ -85,14 +85,21 @@ class Clients(RuleBasedStateMachine):
             spans={key_of(record, first.header): (opened,) for record in first.records},
             snapshots=((first, told),),
         )
-        self.twin = Twin(told.revision, feeds, instants=((told.applied_at, told.revision),))
+        opened_at = ((told.applied_at, told.revision),)
+        # That lies a little after the clock, where the revision of the day came first.
+        self.twin = Twin(told.revision, feeds, instants=opened_at).standing(stage.now)
+        stage.move_clock(timedelta(minutes=1))
 
     @rule(plans=plans, pause=PAUSES)
     def meet(self, plans: Sequence[Sequence[Word]], pause: timedelta) -> None:
         """Let up to four clients act at once, and find the order that explains what they hear."""
         if pause:
+            day = self.stage.today
             self.twin = self.twin.standing(self.stage.now)
             self.stage.move_clock(pause)
+            if self.stage.today != day:
+                begun = self.stage.day_after(self.twin.newest)
+                self.twin = self.twin.on_a_new_day(self.stage.now, begun)
         with self.stage.remembering():
             self.act(plans)
 

@@ -99,7 +99,7 @@ async def wrong_ledgers(store: Store) -> list[int]:
 
 
 async def test_a_rebuild_mends_what_differs(new_store: StoreFactory) -> None:
-    """Missing, wrong, unreadable and orphaned ledgers are mended, without a revision."""
+    """Missing, wrong, unreadable and orphaned ledgers are mended, at revisions of their own."""
     async with new_store(clock()) as store:
         await record_people(store)
         async with store.reading() as connection:
@@ -110,8 +110,11 @@ async def test_a_rebuild_mends_what_differs(new_store: StoreFactory) -> None:
         assert (done.people, done.differed) == (len(PEOPLE) + 1, SPOILT)
         assert await wrong_ledgers(store) == []
         async with store.reading() as connection:
-            assert await newest_revision(connection) == before
+            mended = await newest_revision(connection)
+            assert mended > before
         again = await rebuilt(store)
+        async with store.reading() as connection:
+            assert await newest_revision(connection) == mended
     assert (again.people, again.differed) == (len(PEOPLE), 0)
 
 

@@ -1,11 +1,13 @@
 """Reports and pages of rosters while facts arrive: each says truthfully what it stands on."""
 
 from datetime import date
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from osms.v1 import roster_service_pb2 as pb
+from osms_server.admission import Lanes
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.services import RosterServicer, roster
@@ -17,7 +19,7 @@ from tests.storage.world import clock_at, line, record_register, register_of
 
 DAY = date(2026, 1, 15)
 PEOPLE = [900101390002 + number for number in range(4)]
-NO_CONTEXT = cast(roster.Context, None)
+CALLER = cast(roster.Context, SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1"))
 
 
 class BusyInquiry(Inquiry):
@@ -46,7 +48,7 @@ async def busy_servicer(store: Store) -> RosterServicer:
     async with store.writing("ROSTER") as unit:
         await replace_members(unit.connection, None, RosterList("a", DAY, people, ()))
     laws = Laws(store)
-    return RosterServicer(store, laws, BusyInquiry(store, laws), Settings())
+    return RosterServicer(store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings())
 
 
 async def test_a_report_says_between_which_revisions_it_was_made(
@@ -56,7 +58,7 @@ async def test_a_report_says_between_which_revisions_it_was_made(
     monkeypatch.setattr(roster, "PEOPLE_AT_A_TIME", 2)
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
-        report = await servicer.GetRosterReport(pb.GetRosterReportRequest(roster="a"), NO_CONTEXT)
+        report = await servicer.GetRosterReport(pb.GetRosterReportRequest(roster="a"), CALLER)
     assert (report.first_revision, report.context.revision) == (1, 2)
     assert report.members == 4
 
@@ -69,9 +71,9 @@ async def test_a_page_is_of_one_revision(
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
         request = pb.ListRosterMembersRequest(roster="a")
-        first = await servicer.ListRosterMembers(request, NO_CONTEXT)
+        first = await servicer.ListRosterMembers(request, CALLER)
         request.page_token = first.next_page_token
-        second = await servicer.ListRosterMembers(request, NO_CONTEXT)
+        second = await servicer.ListRosterMembers(request, CALLER)
     pages = [(page.context.revision, len(page.members)) for page in (first, second)]
     assert pages == [(1, 2), (3, 2)]
     listed = [int(member.eligibility.iin) for page in (first, second) for member in page.members]
@@ -87,9 +89,9 @@ async def test_a_page_looks_at_so_many_people_and_no_more(
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
         request = pb.ListRosterMembersRequest(roster="a", not_seen=True)
-        first = await servicer.ListRosterMembers(request, NO_CONTEXT)
+        first = await servicer.ListRosterMembers(request, CALLER)
         request.page_token = first.next_page_token
-        second = await servicer.ListRosterMembers(request, NO_CONTEXT)
+        second = await servicer.ListRosterMembers(request, CALLER)
     assert (list(first.members), list(second.members)) == ([], [])
     assert first.next_page_token
     assert not second.next_page_token

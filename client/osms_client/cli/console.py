@@ -97,10 +97,18 @@ def print_json(value: Any) -> None:
     print(json.dumps(_plain(value), ensure_ascii=False, indent=2))
 
 
+def print_event(event: Any) -> None:
+    """Print an event of the SDK as one line of JSON, with its kind, at once."""
+    kind = {"event": type(event).__name__.lower()}
+    print(json.dumps({**kind, **_plain(event)}, ensure_ascii=False), flush=True)
+
+
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
         names = [field.name for field in dataclasses.fields(value)]
         return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, StrEnum):

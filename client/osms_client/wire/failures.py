@@ -16,9 +16,11 @@ from osms_client.errors import (
     NotFoundError,
     OsmsError,
     RetryLaterError,
+    TokenExpiredError,
     UnansweredError,
     reason_of,
 )
+from osms_client.reasons import Reason
 
 _CLASSES: dict[grpc.StatusCode, type[OsmsError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidRequestError,
@@ -53,6 +55,8 @@ def error_from(failure: grpc.RpcError) -> OsmsError:
     kind = _CLASSES.get(code, InternalError)
     if kind is LimitError and retry_after_s is not None:
         kind = RetryLaterError  # a quota or a full disk: the same call may pass later
+    if info.reason == Reason.RESUME_TOKEN_EXPIRED:
+        kind = TokenExpiredError
     return kind(
         f"{code.name}: {failure.details() or 'no details'}",
         status=code,

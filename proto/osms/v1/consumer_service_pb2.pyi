@@ -50,6 +50,74 @@ MONTH_SETTLEMENT_UNSETTLED: MonthSettlement.ValueType  # 3
 """Not settled."""
 Global___MonthSettlement: _TypeAlias = MonthSettlement  # noqa: Y015
 
+class _ChangeCause:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChangeCauseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeCause.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANGE_CAUSE_UNSPECIFIED: _ChangeCause.ValueType  # 0
+    """Never sent."""
+    CHANGE_CAUSE_PAYMENT: _ChangeCause.ValueType  # 1
+    """A payment, also one that was suspended and corrected."""
+    CHANGE_CAUSE_REVERSAL: _ChangeCause.ValueType  # 2
+    """A reversal of a payment."""
+    CHANGE_CAUSE_CATEGORY: _ChangeCause.ValueType  # 3
+    """A feed of categories."""
+    CHANGE_CAUSE_LAW: _ChangeCause.ValueType  # 4
+    """New law or reference data."""
+    CHANGE_CAUSE_PASSING_OF_TIME: _ChangeCause.ValueType  # 5
+    """A day came on which the answer is another by itself."""
+    CHANGE_CAUSE_REPAIR: _ChangeCause.ValueType  # 6
+    """A defect of the gateway's own records was mended."""
+
+class ChangeCause(_ChangeCause, metaclass=_ChangeCauseEnumTypeWrapper):
+    """Why an answer changed."""
+
+CHANGE_CAUSE_UNSPECIFIED: ChangeCause.ValueType  # 0
+"""Never sent."""
+CHANGE_CAUSE_PAYMENT: ChangeCause.ValueType  # 1
+"""A payment, also one that was suspended and corrected."""
+CHANGE_CAUSE_REVERSAL: ChangeCause.ValueType  # 2
+"""A reversal of a payment."""
+CHANGE_CAUSE_CATEGORY: ChangeCause.ValueType  # 3
+"""A feed of categories."""
+CHANGE_CAUSE_LAW: ChangeCause.ValueType  # 4
+"""New law or reference data."""
+CHANGE_CAUSE_PASSING_OF_TIME: ChangeCause.ValueType  # 5
+"""A day came on which the answer is another by itself."""
+CHANGE_CAUSE_REPAIR: ChangeCause.ValueType  # 6
+"""A defect of the gateway's own records was mended."""
+Global___ChangeCause: _TypeAlias = ChangeCause  # noqa: Y015
+
+class _ChangeKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChangeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHANGE_KIND_UNSPECIFIED: _ChangeKind.ValueType  # 0
+    """Never sent."""
+    CHANGE_KIND_STATE: _ChangeKind.ValueType  # 1
+    """The state for today became another."""
+    CHANGE_KIND_CORRECTED: _ChangeKind.ValueType  # 2
+    """The state for today is the same, but the status of another day, past or to come, is not: check
+    bills of care from `effective_on` on again.
+    """
+
+class ChangeKind(_ChangeKind, metaclass=_ChangeKindEnumTypeWrapper):
+    """What kind of change it is."""
+
+CHANGE_KIND_UNSPECIFIED: ChangeKind.ValueType  # 0
+"""Never sent."""
+CHANGE_KIND_STATE: ChangeKind.ValueType  # 1
+"""The state for today became another."""
+CHANGE_KIND_CORRECTED: ChangeKind.ValueType  # 2
+"""The state for today is the same, but the status of another day, past or to come, is not: check
+bills of care from `effective_on` on again.
+"""
+Global___ChangeKind: _TypeAlias = ChangeKind  # noqa: Y015
+
 @_typing.final
 class LookupConsumerRequest(_message.Message):
     """One question."""
@@ -625,3 +693,295 @@ class ExplainConsumerResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainConsumerResponse: _TypeAlias = ExplainConsumerResponse  # noqa: Y015
+
+@_typing.final
+class ConsumerList(_message.Message):
+    """Some people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IINS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def iins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 10,000 IINs. One that occurs more than once is watched once."""
+
+    def __init__(
+        self,
+        *,
+        iins: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["iins", b"iins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsumerList: _TypeAlias = ConsumerList  # noqa: Y015
+
+@_typing.final
+class WatchConsumersRequest(_message.Message):
+    """Asks to be told of changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSUMERS_FIELD_NUMBER: _builtins.int
+    ROSTER_FIELD_NUMBER: _builtins.int
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    roster: _builtins.str
+    """The members of the roster with this code, as it is when the stream begins."""
+    resume_token: _builtins.str
+    """Where to go on: the last `resume_token` that was received for the same people or roster. Good
+    for at least 35 days after what follows it was found. Empty: begin with the present states.
+    """
+    @_builtins.property
+    def consumers(self) -> Global___ConsumerList:
+        """These people."""
+
+    def __init__(
+        self,
+        *,
+        consumers: Global___ConsumerList | None = ...,
+        roster: _builtins.str = ...,
+        resume_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consumers", b"consumers", "roster", b"roster", "watched", b"watched"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumers", b"consumers", "resume_token", b"resume_token", "roster", b"roster", "watched", b"watched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_watched: _TypeAlias = _typing.Literal["consumers", "roster"]  # noqa: Y015
+    _WhichOneofArgType_watched: _TypeAlias = _typing.Literal["watched", b"watched"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_watched) -> _WhichOneofReturnType_watched | None: ...
+
+Global___WatchConsumersRequest: _TypeAlias = WatchConsumersRequest  # noqa: Y015
+
+@_typing.final
+class ConsumerState(_message.Message):
+    """An answer for today, as far as a change of it is told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    VALID_THROUGH_FIELD_NUMBER: _builtins.int
+    COVERED_THROUGH_FIELD_NUMBER: _builtins.int
+    status: _core_pb2.EligibilityStatus.ValueType
+    """Whether the package is open."""
+    valid_through: _builtins.str
+    """As in Eligibility, on the day it is for."""
+    covered_through: _builtins.str
+    """As in Eligibility."""
+    def __init__(
+        self,
+        *,
+        status: _core_pb2.EligibilityStatus.ValueType = ...,
+        valid_through: _builtins.str = ...,
+        covered_through: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["covered_through", b"covered_through", "status", b"status", "valid_through", b"valid_through"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsumerState: _TypeAlias = ConsumerState  # noqa: Y015
+
+@_typing.final
+class WatchedConsumer(_message.Message):
+    """The present state of one person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IIN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    iin: _builtins.str
+    """The person."""
+    @_builtins.property
+    def state(self) -> Global___ConsumerState:
+        """What is answered today."""
+
+    def __init__(
+        self,
+        *,
+        iin: _builtins.str = ...,
+        state: Global___ConsumerState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["iin", b"iin", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchedConsumer: _TypeAlias = WatchedConsumer  # noqa: Y015
+
+@_typing.final
+class WatchedConsumers(_message.Message):
+    """Present states."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONSUMERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def consumers(self) -> _containers.RepeatedCompositeFieldContainer[Global___WatchedConsumer]:
+        """Ascending by IIN, each person once."""
+
+    def __init__(
+        self,
+        *,
+        consumers: _abc.Iterable[Global___WatchedConsumer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consumers", b"consumers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchedConsumers: _TypeAlias = WatchedConsumers  # noqa: Y015
+
+@_typing.final
+class ConsumerChange(_message.Message):
+    """A change of one person's answer; at most one for a person and a revision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IIN_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_ON_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    iin: _builtins.str
+    """The person."""
+    kind: Global___ChangeKind.ValueType
+    """What kind of change it is."""
+    revision: _builtins.int
+    """The revision at which it was found. Several revisions that came at nearly the same moment may
+    be told as one change, at the last of them.
+    """
+    cause: Global___ChangeCause.ValueType
+    """Why, where several things changed the answer: the last of them."""
+    effective_on: _builtins.str
+    """The first day, from 2020-01-01 on, whose status is another than was told before."""
+    @_builtins.property
+    def before(self) -> Global___ConsumerState:
+        """The state as it was told last."""
+
+    @_builtins.property
+    def after(self) -> Global___ConsumerState:
+        """The state from now on."""
+
+    def __init__(
+        self,
+        *,
+        iin: _builtins.str = ...,
+        kind: Global___ChangeKind.ValueType = ...,
+        revision: _builtins.int = ...,
+        cause: Global___ChangeCause.ValueType = ...,
+        effective_on: _builtins.str = ...,
+        before: Global___ConsumerState | None = ...,
+        after: Global___ConsumerState | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "cause", b"cause", "effective_on", b"effective_on", "iin", b"iin", "kind", b"kind", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsumerChange: _TypeAlias = ConsumerChange  # noqa: Y015
+
+@_typing.final
+class ConsumerChanges(_message.Message):
+    """Some changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsumerChange]:
+        """In the order in which they were found; a person may occur more than once."""
+
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___ConsumerChange] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsumerChanges: _TypeAlias = ConsumerChanges  # noqa: Y015
+
+@_typing.final
+class WatchCheckpoint(_message.Message):
+    """Says that the gateway is there and how far it has told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    CHECKED_AT_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """Every change by this revision, and by all below, has been told."""
+    @_builtins.property
+    def checked_at(self) -> _timestamp_pb2.Timestamp:
+        """When the gateway looked."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        checked_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["checked_at", b"checked_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked_at", b"checked_at", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchCheckpoint: _TypeAlias = WatchCheckpoint  # noqa: Y015
+
+@_typing.final
+class WatchConsumersResponse(_message.Message):
+    """What a watcher is told; the first checkpoint comes as soon as there is nothing to tell, later
+    ones at least every minute.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESUME_TOKEN_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    resume_token: _builtins.str
+    """Where to go on after this message. Opaque; nothing of a person is in it. Empty before the last
+    of the present states: until then a new stream begins anew.
+    """
+    @_builtins.property
+    def states(self) -> Global___WatchedConsumers:
+        """Present states, of the next part of the people."""
+
+    @_builtins.property
+    def changes(self) -> Global___ConsumerChanges:
+        """Changes."""
+
+    @_builtins.property
+    def checkpoint(self) -> Global___WatchCheckpoint:
+        """A sign of life."""
+
+    def __init__(
+        self,
+        *,
+        resume_token: _builtins.str = ...,
+        states: Global___WatchedConsumers | None = ...,
+        changes: Global___ConsumerChanges | None = ...,
+        checkpoint: Global___WatchCheckpoint | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "checkpoint", b"checkpoint", "event", b"event", "states", b"states"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "checkpoint", b"checkpoint", "event", b"event", "resume_token", b"resume_token", "states", b"states"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["states", "changes", "checkpoint"]  # noqa: Y015
+    _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
+
+Global___WatchConsumersResponse: _TypeAlias = WatchConsumersResponse  # noqa: Y015

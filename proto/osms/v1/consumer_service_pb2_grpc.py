@@ -58,6 +58,11 @@ class ConsumerServiceStub(object):
                 request_serializer=osms_dot_v1_dot_consumer__service__pb2.ExplainConsumerRequest.SerializeToString,
                 response_deserializer=osms_dot_v1_dot_consumer__service__pb2.ExplainConsumerResponse.FromString,
                 _registered_method=True)
+        self.WatchConsumers = channel.unary_stream(
+                '/osms.v1.ConsumerService/WatchConsumers',
+                request_serializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersRequest.SerializeToString,
+                response_deserializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersResponse.FromString,
+                _registered_method=True)
 
 
 class ConsumerServiceServicer(object):
@@ -112,6 +117,25 @@ class ConsumerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchConsumers(self, request, context):
+        """Tells of changes instead of being asked again: whenever the answer for today of a watched
+        person becomes another, by new facts or by the passing of time. Without a resume token the present
+        state of everybody comes first; then changes, in the order of revisions, each told once. A
+        client that folds them into the states has what BatchLookupConsumers answers for today, as of
+        the revision of the last checkpoint. The stream never ends by itself.
+
+        A change is found a moment after its revision. A client that reads slowly is served at its own
+        pace. After a broken stream go on from the last resume token.
+
+        INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
+        violations. NOT_FOUND: ROSTER_NOT_FOUND. OUT_OF_RANGE: RESUME_TOKEN_EXPIRED, also amid a stream
+        whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 people.
+        UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsumerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -134,6 +158,11 @@ def add_ConsumerServiceServicer_to_server(servicer, server):
                     servicer.ExplainConsumer,
                     request_deserializer=osms_dot_v1_dot_consumer__service__pb2.ExplainConsumerRequest.FromString,
                     response_serializer=osms_dot_v1_dot_consumer__service__pb2.ExplainConsumerResponse.SerializeToString,
+            ),
+            'WatchConsumers': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchConsumers,
+                    request_deserializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersRequest.FromString,
+                    response_serializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -248,6 +277,33 @@ class ConsumerService(object):
             '/osms.v1.ConsumerService/ExplainConsumer',
             osms_dot_v1_dot_consumer__service__pb2.ExplainConsumerRequest.SerializeToString,
             osms_dot_v1_dot_consumer__service__pb2.ExplainConsumerResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchConsumers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/osms.v1.ConsumerService/WatchConsumers',
+            osms_dot_v1_dot_consumer__service__pb2.WatchConsumersRequest.SerializeToString,
+            osms_dot_v1_dot_consumer__service__pb2.WatchConsumersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -66,6 +66,21 @@ class ConsumerServiceStub:
 
     Errors: as LookupConsumer.
     """
+    WatchConsumers: _grpc.UnaryStreamMultiCallable[_consumer_service_pb2.WatchConsumersRequest, _consumer_service_pb2.WatchConsumersResponse]
+    """Tells of changes instead of being asked again: whenever the answer for today of a watched
+    person becomes another, by new facts or by the passing of time. Without a resume token the present
+    state of everybody comes first; then changes, in the order of revisions, each told once. A
+    client that folds them into the states has what BatchLookupConsumers answers for today, as of
+    the revision of the last checkpoint. The stream never ends by itself.
+
+    A change is found a moment after its revision. A client that reads slowly is served at its own
+    pace. After a broken stream go on from the last resume token.
+
+    INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
+    violations. NOT_FOUND: ROSTER_NOT_FOUND. OUT_OF_RANGE: RESUME_TOKEN_EXPIRED, also amid a stream
+    whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 people.
+    UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
+    """
 
 @_typing.type_check_only
 class ConsumerServiceAsyncStub(ConsumerServiceStub):
@@ -104,6 +119,21 @@ class ConsumerServiceAsyncStub(ConsumerServiceStub):
     which rule decided.
 
     Errors: as LookupConsumer.
+    """
+    WatchConsumers: _aio.UnaryStreamMultiCallable[_consumer_service_pb2.WatchConsumersRequest, _consumer_service_pb2.WatchConsumersResponse]  # type: ignore[assignment]
+    """Tells of changes instead of being asked again: whenever the answer for today of a watched
+    person becomes another, by new facts or by the passing of time. Without a resume token the present
+    state of everybody comes first; then changes, in the order of revisions, each told once. A
+    client that folds them into the states has what BatchLookupConsumers answers for today, as of
+    the revision of the last checkpoint. The stream never ends by itself.
+
+    A change is found a moment after its revision. A client that reads slowly is served at its own
+    pace. After a broken stream go on from the last resume token.
+
+    INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
+    violations. NOT_FOUND: ROSTER_NOT_FOUND. OUT_OF_RANGE: RESUME_TOKEN_EXPIRED, also amid a stream
+    whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 people.
+    UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
     """
 
 class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -164,6 +194,27 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
         which rule decided.
 
         Errors: as LookupConsumer.
+        """
+
+    @_abc_1.abstractmethod
+    def WatchConsumers(
+        self,
+        request: _consumer_service_pb2.WatchConsumersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_consumer_service_pb2.WatchConsumersResponse], _abc.AsyncIterator[_consumer_service_pb2.WatchConsumersResponse]]:
+        """Tells of changes instead of being asked again: whenever the answer for today of a watched
+        person becomes another, by new facts or by the passing of time. Without a resume token the present
+        state of everybody comes first; then changes, in the order of revisions, each told once. A
+        client that folds them into the states has what BatchLookupConsumers answers for today, as of
+        the revision of the last checkpoint. The stream never ends by itself.
+
+        A change is found a moment after its revision. A client that reads slowly is served at its own
+        pace. After a broken stream go on from the last resume token.
+
+        INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
+        violations. NOT_FOUND: ROSTER_NOT_FOUND. OUT_OF_RANGE: RESUME_TOKEN_EXPIRED, also amid a stream
+        whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 people.
+        UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
         """
 
 def add_ConsumerServiceServicer_to_server(servicer: ConsumerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -128,6 +128,19 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
     Example: {"roster": "polyclinic-5"}
     """
+    ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 22
+    """RESOURCE_EXHAUSTED with RetryInfo. More calls wait than the gateway lets wait, on the lane of
+    single lookups ("desk") or of batches, streams and rosters ("bulk"). Ask again later; this says
+    nothing about any person.
+
+    Example: {"lane": "desk", "waiting_calls": "1024"}
+    """
+    ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 23
+    """OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
+    token: the present states come first.
+    """
+    ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 24
+    """INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error of the gateway
@@ -243,4 +256,17 @@ ERROR_REASON_ROSTER_NOT_FOUND: ErrorReason.ValueType  # 21
 
 Example: {"roster": "polyclinic-5"}
 """
+ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 22
+"""RESOURCE_EXHAUSTED with RetryInfo. More calls wait than the gateway lets wait, on the lane of
+single lookups ("desk") or of batches, streams and rosters ("bulk"). Ask again later; this says
+nothing about any person.
+
+Example: {"lane": "desk", "waiting_calls": "1024"}
+"""
+ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 23
+"""OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
+token: the present states come first.
+"""
+ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 24
+"""INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,6 +1,7 @@
 """Turns errors into gRPC statuses with google.rpc details: the only place that speaks them."""
 
 import asyncio
+import inspect
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -50,13 +51,17 @@ STATUS: dict[int, StatusCode] = {
     Reason.ERROR_REASON_PAGE_TOKEN_INVALID: StatusCode.INVALID_ARGUMENT,
     Reason.ERROR_REASON_SHUTTING_DOWN: StatusCode.UNAVAILABLE,
     Reason.ERROR_REASON_SCOPE_INVALID: StatusCode.INVALID_ARGUMENT,
+    Reason.ERROR_REASON_OVERLOADED: StatusCode.RESOURCE_EXHAUSTED,
     Reason.ERROR_REASON_ROSTER_NOT_FOUND: StatusCode.NOT_FOUND,
+    Reason.ERROR_REASON_RESUME_TOKEN_EXPIRED: StatusCode.OUT_OF_RANGE,
+    Reason.ERROR_REASON_RESUME_TOKEN_INVALID: StatusCode.INVALID_ARGUMENT,
 }
 _RETRYABLE = {
     Reason.ERROR_REASON_REVISION_NOT_REACHED,
     Reason.ERROR_REASON_STORE_UNAVAILABLE,
     Reason.ERROR_REASON_STORE_FULL,
     Reason.ERROR_REASON_SHUTTING_DOWN,
+    Reason.ERROR_REASON_OVERLOADED,
 }
 
 
@@ -172,6 +177,13 @@ class GuardedHandlers(grpc.GenericRpcHandler):
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
+        # Health's own Watch writes instead of yielding, and ends by itself.
+        if inspect.isasyncgenfunction(handler.unary_stream):
+            return grpc.unary_stream_rpc_method_handler(
+                _guarded_responses(handler.unary_stream, self._stopping),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
                 _guarded_stream(handler.stream_stream, self._stopping),
@@ -206,6 +218,37 @@ def _guarded_unary(behavior: Any) -> Any:
             raise
         except Exception as exc:
             await _abort(context, exc)
+
+    return guarded
+
+
+def _guarded_responses(behavior: Any, stopping: asyncio.Event) -> Any:
+    async def guarded(
+        request: Any, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[Any]:
+        stop = asyncio.create_task(stopping.wait())
+        responses = aiter(cast(AsyncIterator[Any], behavior(request, context)))
+        try:
+            while not stop.done():
+                coming = asyncio.ensure_future(anext(responses))
+                try:
+                    await asyncio.wait((coming, stop), return_when=asyncio.FIRST_COMPLETED)
+                    if coming.done():
+                        yield coming.result()
+                finally:
+                    coming.cancel()
+            raise RequestError(
+                Reason.ERROR_REASON_SHUTTING_DOWN,
+                "The gateway is stopping; go on at another where this stream ends.",
+            )
+        except StopAsyncIteration:
+            return
+        except (grpc.aio.AbortError, grpc.RpcError):
+            raise
+        except Exception as exc:
+            await _abort(context, exc)
+        finally:
+            stop.cancel()
 
     return guarded
 

@@ -1,6 +1,5 @@
 """ConsumerService: is this person insured on this day, and why."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,20 +9,28 @@ import grpc
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import consumer_service_pb2_grpc, core_pb2
-from osms.values import almaty_date
+from osms.values import almaty_date, parse_iins
 from osms_server import answers, explanation
+from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import NAME_MAX, Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
+from osms_server.services.watch import Watching
 from osms_server.settings import Settings
 from osms_storage.payments import list_names
 from osms_storage.records import PersonName
 from osms_storage.store import Store
 
-DECIDED_AT_A_TIME = 500
+DECIDED_AT_A_TIME = 100
 """How many items of a batch are decided before other calls get their turn."""
 
+_URGENT = {
+    core_pb2.PURPOSE_RECEPTION,
+    core_pb2.PURPOSE_ADMISSION,
+    core_pb2.PURPOSE_PLANNED_ADMISSION,
+}
+"""Somebody stands at a desk and waits."""
 PATIENCE_S = 10.0
 """How long a caller without a deadline waits for a revision that it asked for."""
 ANSWERED_BEFORE_DEADLINE_S = 0.1
@@ -54,17 +61,39 @@ class _Shared:
 class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     """Answers one, many, or a stream of questions."""
 
-    def __init__(self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, laws: Laws, inquiry: Inquiry, lanes: Lanes, settings: Settings
+    ) -> None:
         self._store = store
+        self._lanes = lanes
         self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
         self._ids = answers.DecisionIds()
+        self._watching = Watching(store, settings)
+
+    async def WatchConsumers(
+        self, request: pb.WatchConsumersRequest, context: Context
+    ) -> AsyncIterator[pb.WatchConsumersResponse]:
+        """Tell of changes."""
+        async for response in self._watching.watch(request):
+            yield response
 
     async def LookupConsumer(
         self, request: pb.LookupConsumerRequest, context: Context
     ) -> pb.LookupConsumerResponse:
         """Answer for one person and one day."""
+        desk = self._lanes.desk
+        if not desk.enter_at_once():
+            await desk.enter(context.peer(), urgent=request.purpose in _URGENT)
+        try:
+            return await self._lookup(request, context)
+        finally:
+            desk.leave()
+
+    async def _lookup(
+        self, request: pb.LookupConsumerRequest, context: Context
+    ) -> pb.LookupConsumerResponse:
         now = self._store.clock()
         fields = Fields()
         window = await self._window(now)
@@ -102,7 +131,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields.check()
         shared = await self._shared(request.options)
         response = pb.BatchLookupConsumersResponse()
-        await self._answer(request.items, shared, _patience_s(context), response)
+        async with self._lanes.bulk.turn(context.peer()):
+            await self._answer(request.items, shared, _patience_s(context), response)
         return response
 
     async def StreamLookupConsumers(
@@ -120,13 +150,18 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             if shared is None:
                 shared = await self._shared(request.options)
             response = pb.StreamLookupConsumersResponse()
-            await self._answer(request.items, shared, _patience_s(context), response)
+            async with self._lanes.bulk.turn(context.peer()):
+                await self._answer(request.items, shared, _patience_s(context), response)
             yield response
 
     async def ExplainConsumer(
         self, request: pb.ExplainConsumerRequest, context: Context
     ) -> pb.ExplainConsumerResponse:
         """Show how an answer came about."""
+        async with self._lanes.desk.turn(context.peer()):
+            return await self._explain(request)
+
+    async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
         now = self._store.clock()
         fields = Fields()
         window = await self._window(now)
@@ -183,7 +218,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         add = response.results.add
         for position, checked in enumerate(questions):
             if position % DECIDED_AT_A_TIME == DECIDED_AT_A_TIME - 1:
-                await asyncio.sleep(0)
+                await self._lanes.give_way()
             if isinstance(checked, pb.LookupError):
                 add().error.CopyFrom(checked)
                 continue
@@ -236,12 +271,24 @@ def _questions(
 ) -> list[_Question | pb.LookupError]:
     """Return each item checked, or why it cannot be answered."""
     questions: list[_Question | pb.LookupError] = []
-    for item in items:
+    fields = Fields()
+    shared_day = fields.service_date(shared.service_date, "service_date", window)
+    plain = not fields.violations
+    for item, iin in zip(items, parse_iins([item.iin for item in items]), strict=True):
+        if plain and iin is not None and not _says_more(item):
+            # Nearly every item; the long way costs more than the decision.
+            questions.append(_Question(iin, shared_day))
+            continue
         fields = Fields()
         question = _question(fields, item, item.service_date or shared.service_date, window)
         error = fields.error()
         questions.append(question if error is None else _item_error(error))
     return questions
+
+
+def _says_more(item: pb.LookupItem) -> bool:
+    """Tell whether an item holds anything beside an IIN."""
+    return bool(item.service_date or item.case_reference or item.surname or item.birth_date)
 
 
 def _at_least(

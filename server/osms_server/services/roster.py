@@ -1,28 +1,26 @@
 """RosterService: attached populations, who of them is insured, and what that costs a clinic."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import grpc
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1 import roster_service_pb2 as pb
 from osms.v1 import roster_service_pb2_grpc
 from osms.values import almaty_date
 from osms_server import answers, pages, rosters
+from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
-from osms_server.roster_lists import IncomingList, read_header, roster_code
+from osms_server.roster_lists import IncomingList, known_roster, read_header, roster_code
 from osms_server.rosters import Finding
 from osms_server.rules import Decision
 from osms_server.settings import Settings
 from osms_storage.rosters import (
-    Roster,
     RosterChange,
     RosterMember,
     all_members,
@@ -34,7 +32,7 @@ from osms_storage.store import Store
 
 PEOPLE_AT_A_TIME = 2_000
 """How many people's ledgers one statement reads."""
-DECIDED_AT_A_TIME = 500
+DECIDED_AT_A_TIME = 100
 """How many people are decided about before other calls get their turn."""
 LAPSING_DAYS_MAX = 366
 """How far ahead lapsing is looked for."""
@@ -50,8 +48,11 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     """Takes lists, reports on rosters, and lists their members."""
 
-    def __init__(self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, laws: Laws, inquiry: Inquiry, lanes: Lanes, settings: Settings
+    ) -> None:
         self._store = store
+        self._lanes = lanes
         self._laws = laws
         self._inquiry = inquiry
         self._settings = settings
@@ -110,6 +111,10 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         self, request: pb.GetRosterReportRequest, context: Context
     ) -> pb.GetRosterReportResponse:
         """Count the members by what they are on a day."""
+        async with self._lanes.bulk.turn(context.peer()):
+            return await self._report(request)
+
+    async def _report(self, request: pb.GetRosterReportRequest) -> pb.GetRosterReportResponse:
         fields = Fields()
         code = roster_code(fields, request.roster, "roster")
         day = fields.service_date(request.service_date, "service_date", await self._window())
@@ -118,7 +123,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             fields.violate("norm_tiyn_per_head", f"must be from 0 to {NORM_MAX_TIYN}")
         fields.check()
         async with self._store.reading() as connection:
-            roster = await _known(connection, code)
+            roster = await known_roster(connection, code)
             members = [
                 member async for page in all_members(connection, roster.id) for member in page
             ]
@@ -129,7 +134,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             some = members[start : start + PEOPLE_AT_A_TIME]
             view = await self._view(some)
             revisions.append(view.moment.revision)
-            found = await _find(view, some, day, lapsing_by)
+            found = await self._find(view, some, day, lapsing_by)
             findings.update(finding for _, _, finding in found)
         values = view.law.parameters.at(day)
         answer = rosters.report(findings, values, request.norm_tiyn_per_head)
@@ -144,6 +149,10 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         self, request: pb.ListRosterMembersRequest, context: Context
     ) -> pb.ListRosterMembersResponse:
         """List members that pass the filters, with their answers."""
+        async with self._lanes.bulk.turn(context.peer()):
+            return await self._list(request)
+
+    async def _list(self, request: pb.ListRosterMembersRequest) -> pb.ListRosterMembersResponse:
         fields = Fields()
         code = roster_code(fields, request.roster, "roster")
         window = await self._window()
@@ -156,7 +165,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         fields.check()
         filtered = request.uninsured or request.not_seen or lapsing_by is not None
         async with self._store.reading() as connection:
-            roster = await _known(connection, code)
+            roster = await known_roster(connection, code)
             if version not in (None, roster.version):
                 raise pages.token_invalid()
             limit = SCANNED_MAX if filtered else size
@@ -171,7 +180,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             view = await self._view(some) if start else shared
             if view.moment.revision != shared.moment.revision:
                 break  # the next page goes on at the newer revision
-            for member, decision, found in await _find(view, some, day, lapsing_by):
+            for member, decision, found in await self._find(view, some, day, lapsing_by):
                 if len(listed) == size:
                     break
                 skip += 1
@@ -194,25 +203,24 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         iins = [member.iin for member in members]
         return await self._inquiry.view(iins, None, self._store.clock(), bulk=True)
 
+    async def _find(
+        self, view: View, members: Sequence[RosterMember], day: date, lapsing_by: date | None
+    ) -> list[tuple[RosterMember, Decision, Finding]]:
+        """Decide about people of a view, some at a time."""
+        months = rosters.not_seen_months(view.law.parameters.at(day))
+        recent_from = rosters.seen_from(day, months)
+        found = []
+        for number, member in enumerate(members, 1):
+            decision = answers.decide(view, member.iin, day)
+            finding = rosters.find(member, decision, lapsing_by, recent_from)
+            found.append((member, decision, finding))
+            if number % DECIDED_AT_A_TIME == 0:
+                await self._lanes.give_way()
+        return found
+
     async def _window(self) -> Window:
         law = await self._laws.newest()
         return law.window(almaty_date(self._store.clock()))
-
-
-async def _find(
-    view: View, members: Sequence[RosterMember], day: date, lapsing_by: date | None
-) -> list[tuple[RosterMember, Decision, Finding]]:
-    """Decide about people of a view, some at a time."""
-    months = rosters.not_seen_months(view.law.parameters.at(day))
-    recent_from = rosters.seen_from(day, months)
-    found = []
-    for number, member in enumerate(members, 1):
-        decision = answers.decide(view, member.iin, day)
-        finding = rosters.find(member, decision, lapsing_by, recent_from)
-        found.append((member, decision, finding))
-        if number % DECIDED_AT_A_TIME == 0:
-            await asyncio.sleep(0)
-    return found
 
 
 def _passes(request: pb.ListRosterMembersRequest, found: Finding) -> bool:
@@ -221,17 +229,6 @@ def _passes(request: pb.ListRosterMembersRequest, found: Finding) -> bool:
         and (not request.lapsing_by or found.lapses_on is not None)
         and (not request.not_seen or found.not_seen)
     )
-
-
-async def _known(connection: AsyncConnection, code: str) -> Roster:
-    roster = await find_roster(connection, code)
-    if roster is None:
-        raise RequestError(
-            Reason.ERROR_REASON_ROSTER_NOT_FOUND,
-            "No roster with this code was ever sent.",
-            {"roster": code},
-        )
-    return roster
 
 
 def _lapsing_by(fields: Fields, text: str, day: date) -> date | None:

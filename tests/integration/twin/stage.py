@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from osms.values import almaty_date
-from osms_client import AsyncGateway, FeedKind, Payment, RegisterSummary
+from osms_client import AsyncGateway, Eligibility, FeedKind, Payment, Purpose, RegisterSummary
 from osms_client.testing import RunningGateway
 from tests.integration.gateways import NOW
+from tests.integration.people import new_iin
 from tests.integration.twin.deeds import SENDER, Deed, Lane, do_all
 from tests.integration.twin.money import Paid, Place
 
@@ -57,6 +58,15 @@ class Stage:
         """Let time go on."""
         self.now += by
         self._gateway.set_clock(self.now)
+
+    def day_after(self, revision: int) -> int:
+        """Return the revision that says that a new day has begun, once it is there."""
+        question = (new_iin(),)
+        while True:
+            (answer,) = self.run(self.client.lookup_many(question, purpose=Purpose.AUDIT))
+            assert isinstance(answer, Eligibility)
+            if answer.revision > revision:
+                return answer.revision
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do some work and return its result."""

@@ -114,6 +114,11 @@ class Twin:
         later = clock.astimezone(UTC) + timedelta(seconds=30)
         return replace(self, group=None, instants=(*self.instants, (later, self.newest)))
 
+    def on_a_new_day(self, clock: datetime, revision: int) -> "Twin":
+        """Return the twin after its gateway made a revision of the day that has begun."""
+        instants = (*self.instants, (clock.astimezone(UTC), revision))
+        return replace(self, newest=revision, instants=instants)
+
     def _of(self, iin: str) -> str:
         paid = [f"{place} {payment}" for place, payment in self.money.payments_of(iin)]
         taken = [str(each) for each in self.money.taken.values() if each.line.payment.iin == iin]
