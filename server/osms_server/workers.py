@@ -38,8 +38,8 @@ _log = logs.logger(__name__)
 
 
 def settings_of_worker(settings: Settings, number: int) -> Settings:
-    """Return the settings that a worker gets, by its number from 0 on."""
-    return settings
+    """Return the settings that a worker gets, by its number from 0 on; the first alone tells."""
+    return settings.model_copy(update={"tell_changes": settings.tell_changes and number == 0})
 
 
 async def serve_workers(settings: Settings) -> None:

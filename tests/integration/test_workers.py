@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -67,16 +67,36 @@ def gateway(
         yield running
 
 
+@pytest.fixture(scope="module")
+def database_gateway(
+    postgres: Postgres, prepared_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningGateway]:
+    """A gateway of several workers on PostgreSQL; its last test ends it."""
+    url = postgres.url(postgres.create(prepared_database))
+    with several(url, tmp_path_factory.mktemp("workers")) as running:
+        yield running
+
+
 def workers_of(gateway: RunningGateway) -> set[int]:
     """Return the process ids of all workers."""
     parent = gateway.process.pid
     return set(map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split()))
 
 
-def sockets_of(pid: int) -> int:
-    """Return how many sockets a process has open."""
-    folder = Path(f"/proc/{pid}/fd")
-    return sum(os.readlink(folder / name).startswith("socket:") for name in os.listdir(folder))
+def has_connections(pid: int, target: str) -> bool:
+    """Tell whether a process has connections on the port of a target."""
+    port = int(target.rpartition(":")[2])
+    sockets = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "01" and int(local.rpartition(":")[2], 16) == port:
+                sockets.add(f"socket:[{inode}]")
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(file) in sockets:
+                return True
+    return False
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -167,27 +187,19 @@ def test_connections_spread_over_the_workers(gateway: RunningGateway) -> None:
 
 def all_get_connections(gateway: RunningGateway) -> bool:
     """Call on many connections, and tell whether every worker has got some."""
-    before = {pid: sockets_of(pid) for pid in workers_of(gateway)}
     with ExitStack() as stack:
         clients = [stack.enter_context(connected(gateway.target)) for _ in range(CONNECTIONS)]
         for stubs in clients:
             lookups.look_up(stubs, new_iin())
-        return all(sockets_of(pid) > sockets for pid, sockets in before.items())
+        return all(has_connections(pid, gateway.target) for pid in workers_of(gateway))
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_what_one_worker_took_all_workers_tell(
-    engine: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("engine", ["gateway", "database_gateway"])
+def test_what_one_worker_took_all_workers_tell(engine: str, request: pytest.FixtureRequest) -> None:
     """With its revision a payment is seen on every connection, whichever worker answers there."""
+    shared: RunningGateway = request.getfixturevalue(engine)
     with ExitStack() as stack:
-        if engine == "sqlite":
-            gateway: RunningGateway = request.getfixturevalue("gateway")
-        else:
-            server: Postgres = request.getfixturevalue("postgres")
-            url = server.url(server.create(request.getfixturevalue("prepared_database")))
-            gateway = stack.enter_context(several(url, tmp_path))
-        clients = [stack.enter_context(connected(gateway.target)) for _ in range(CONNECTIONS)]
+        clients = [stack.enter_context(connected(shared.target)) for _ in range(CONNECTIONS)]
         for stubs in clients[::6]:
             sent = registers.register(registers.row())
             revision = registers.ingest_one(stubs, sent).revision
@@ -256,28 +268,28 @@ def serve(store: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
 
 
-def test_stopping_workers_finish_what_they_began(prepared_store: Path, tmp_path: Path) -> None:
+def test_stopping_workers_finish_what_they_began(database_gateway: RunningGateway) -> None:
     """After SIGTERM registers on their way to every worker are kept, and the status is 0."""
-    store = str(shutil.copy(prepared_store, tmp_path / "store.db"))
-    with several(store, tmp_path) as gateway, ExitStack() as stack:
+    process = database_gateway.process
+    with ExitStack() as stack:
         streams = []
         for _ in range(8):
             first, rest = halves(registers.register(registers.row(1), registers.row(2)))
-            stubs = stack.enter_context(connected(gateway.target))
+            stubs = stack.enter_context(connected(database_gateway.target))
             stream = Sender(stubs.payments.IngestRegisters)
             stream.send(pb.IngestRegistersRequest(register=registers.register(registers.row())))
             next(stream.call)
             stream.send(first)
             streams.append((stream, rest))
         since = time.monotonic()
-        gateway.process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         for stream, rest in streams:
             stream.send(rest)
         for stream, _ in streams:
             (answer,) = stream.end()
             assert answer.result.outcome == pb.REGISTER_OUTCOME_COMMITTED
-        assert gateway.process.wait(STOP_S) == 0
+        assert process.wait(STOP_S) == 0
         assert time.monotonic() - since < STOP_S
 
 
