@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -30,7 +30,13 @@ class RunningGateway:
     """A gateway under a test's control. Stopped or killed, it can be started again."""
 
     def __init__(
-        self, folder: Path, *, store: str, clock: datetime, arguments: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        store: str,
+        clock: datetime,
+        arguments: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         """Where its log and clock file lie, and its store unless that is elsewhere."""
@@ -39,6 +45,7 @@ class RunningGateway:
         self.target = ""
         """Its ``host:port``, the same after a restart."""
         self._arguments = tuple(arguments)
+        self._environment = {**_environment(), **(environment or {})}
         self._clock_file = folder / "clock"
         self._log = folder / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +70,7 @@ class RunningGateway:
         """Create the store, or bring it up to date."""
         command = self._command("init")
         finished = subprocess.run(
-            command, env=_environment(), capture_output=True, text=True, check=False
+            command, env=self._environment, capture_output=True, text=True, check=False
         )
         if finished.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{finished.stdout}{finished.stderr}")
@@ -73,7 +80,7 @@ class RunningGateway:
         command = self._command("serve", "--listen", self.target or "127.0.0.1:0")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *self._arguments], env=_environment(), stdout=log, stderr=log
+                [*command, *self._arguments], env=self._environment, stdout=log, stderr=log
             )
         self.target = self._wait_for_target()
 

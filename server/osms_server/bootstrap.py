@@ -112,8 +112,7 @@ async def running_gateway(
                 # Idle clients may keep their connection open through a proxy.
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
-                # A second server on the same port must fail, not share it by accident.
-                ("grpc.so_reuseport", 0),
+                *_sharing(settings),
             ],
         )
         # It stands in for the server where handlers are registered.
@@ -150,6 +149,14 @@ async def _check_schema_if_reachable(store: Store) -> None:
     else:
         if not revision:
             raise ValueError("The store has no reference data yet: `osms init` brings it in.")
+
+
+def _sharing(settings: Settings) -> list[tuple[str, int]]:
+    if settings.workers == 1:
+        # A second server on the same port must fail, not share it by accident.
+        return [("grpc.so_reuseport", 0)]
+    age_ms = round(settings.connection_age_s * 1000)
+    return [("grpc.so_reuseport", 1), ("grpc.max_connection_age_ms", age_ms)]
 
 
 def _listen(server: grpc.aio.Server, address: str) -> int:
@@ -245,8 +252,8 @@ def collect_rarely() -> None:
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
+def begin_serving() -> asyncio.Event:
+    """Make this process one that serves; return what SIGTERM and SIGINT set."""
     logs.configure()
     collect_rarely()
     stopping = asyncio.Event()
@@ -254,7 +261,18 @@ async def serve(settings: Settings) -> None:
     loop.set_exception_handler(_log_unhandled)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def announce(address: str) -> None:
+    """Print that calls are taken."""
+    sys.stdout.write(f"osms: serving on {address}\n")
+    sys.stdout.flush()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
+    stopping = begin_serving()
     async with running_gateway(settings) as gateway:
-        sys.stdout.write(f"osms: serving on {gateway.address}\n")
-        sys.stdout.flush()
+        announce(gateway.address)
         await stopping.wait()

@@ -12,6 +12,7 @@ from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.law import Law, Laws
 from osms_server.rebuild import rebuild
 from osms_server.reconcile import reconcile_command
+from osms_server.workers import serve_workers
 from osms_storage.enactment import apply_reference
 from osms_storage.migrations import check_schema, migrate
 from osms_storage.syncs import expect_delta
@@ -86,12 +87,20 @@ def serve_command(
         str | None, typer.Option(help="Host and port; port 0 takes a free one. [OSMS_LISTEN]")
     ] = None,
     test_clock: ClockOption = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that share the port, 1 to 64. [OSMS_WORKERS]")
+    ] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; calls in flight finish.
 
-    Exit status: 0 stopped as asked, 2 could not serve, and why is said in words.
+    Exit status: 0 stopped as asked, 2 could not serve, and why is said in words. With several
+    workers SIGHUP replaces them one by one, and no call fails.
     """
-    run_command(serve(settings_of(store=store, listen=listen, test_clock=test_clock)))
+    settings = settings_of(store=store, listen=listen, test_clock=test_clock, workers=workers)
+    if settings.workers == 1:
+        run_command(serve(settings), uvloop=settings.uvloop)
+    else:
+        run_command(serve_workers(settings))
 
 
 @verify.command("ledger")

@@ -51,7 +51,14 @@ def in_words() -> Iterator[None]:
         raise typer.Exit(2) from exc
 
 
-def run_command(work: Coroutine[Any, Any, T]) -> T:
+def run_command(work: Coroutine[Any, Any, T], *, uvloop: bool = False) -> T:
     """Run a command's work; what an operator can mend is said in words, with exit status 2."""
-    with in_words():
-        return asyncio.run(work)
+    with in_words(), asyncio.Runner(loop_factory=_uvloop if uvloop else None) as runner:
+        return runner.run(work)
+
+
+def _uvloop() -> asyncio.AbstractEventLoop:
+    # It comes with an extra of its own; Settings has seen that it is there.
+    import uvloop
+
+    return uvloop.new_event_loop()
