@@ -1,10 +1,10 @@
 """Reads what a question needs: ledgers, law and freshness, at the newest or a past revision."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from osms_server.arrivals import Arrivals
 from osms_server.errors import Reason, RequestError
 from osms_server.law import Law, Laws
 from osms_storage.feeds import read_feeds
@@ -14,8 +14,6 @@ from osms_storage.records import LedgerRow
 from osms_storage.reference import newest_reference_revision
 from osms_storage.store import Store, newest_revision, recorded_at, revision_at
 
-REVISION_POLLED_EVERY_S = 0.02
-"""How often a revision that is waited for is looked for."""
 RECENT = timedelta(minutes=5)
 """Of so short a time ago a standby that may be read may not know all."""
 
@@ -43,9 +41,14 @@ class Inquiry:
         self._single = Lookups(store, moments)
         # A lane of its own: what reads thousands does not hold up a desk.
         self._bulk = Lookups(store, moments)
+        self._arrivals = Arrivals(self._single)
         self._stale: tuple[str, ...] = ()
         self._fresh_at: Moment | None = None
         self._fresh_from = self._fresh_until = datetime.min.replace(tzinfo=UTC)
+
+    async def reach(self, revision: int, patience_s: float) -> None:
+        """Wait until the store has reached a revision; raise RequestError after ``patience_s``."""
+        await self._arrivals.wait(revision, patience_s)
 
     async def view(
         self,
@@ -55,19 +58,16 @@ class Inquiry:
         *,
         bulk: bool = False,
         at_least_revision: int = 0,
-        patience_s: float = 0.0,
     ) -> View:
         """Return what is known of these people; a person nothing is known of has no ledger.
 
-        ``bulk`` reads on the lane of batches. A revision that is not reached yet is waited for,
-        ``patience_s`` at most; then RequestError says how far the store is.
+        ``bulk`` reads on the lane of batches. ``at_least_revision`` was waited for by `reach`: a
+        standby that lacks it is passed over.
         """
         if known is not None:
             return await self._past_view(iins, known, now)
         lookups = self._bulk if bulk else self._single
         moment, ledgers = await lookups.read(iins, at_least_revision)
-        if moment.revision < at_least_revision:
-            moment, ledgers = await _wait(lookups, iins, at_least_revision, patience_s)
         law = await self._laws.at(moment)
         return View(law, moment, None, now, self._stale_sources(law, moment, now), ledgers)
 
@@ -105,25 +105,3 @@ class Inquiry:
             ledgers = await replay_ledgers(connection, iins, law.data, law.policy, revision)
         stale = law.stale_sources(moment.feeds, seen_from)
         return View(law, moment, revision, now, stale, ledgers)
-
-
-async def _wait(
-    lookups: Lookups, iins: Sequence[int], at_least_revision: int, patience_s: float
-) -> tuple[Moment, Mapping[int, LedgerRow]]:
-    """Read until the store has reached a revision."""
-    loop = asyncio.get_running_loop()
-    ends_at = loop.time() + patience_s
-    while True:
-        moment, ledgers = await lookups.read(iins, at_least_revision)
-        if moment.revision >= at_least_revision:
-            return moment, ledgers
-        if loop.time() + REVISION_POLLED_EVERY_S > ends_at:
-            raise RequestError(
-                Reason.ERROR_REASON_REVISION_NOT_REACHED,
-                "The store has not reached this revision yet.",
-                {
-                    "revision": str(moment.revision),
-                    "at_least_revision": str(at_least_revision),
-                },
-            )
-        await asyncio.sleep(REVISION_POLLED_EVERY_S)

@@ -83,17 +83,6 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.LookupConsumerRequest, context: Context
     ) -> pb.LookupConsumerResponse:
         """Answer for one person and one day."""
-        desk = self._lanes.desk
-        if not desk.enter_at_once():
-            await desk.enter(context.peer(), urgent=request.purpose in _URGENT)
-        try:
-            return await self._lookup(request, context)
-        finally:
-            desk.leave()
-
-    async def _lookup(
-        self, request: pb.LookupConsumerRequest, context: Context
-    ) -> pb.LookupConsumerResponse:
         now = self._store.clock()
         fields = Fields()
         window = await self._window(now)
@@ -103,23 +92,28 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields.purpose(request.purpose)
         language = fields.language(request.language)
         fields.check()
-        view = await self._inquiry.view(
-            [question.iin],
-            known,
-            now,
-            at_least_revision=request.at_least_revision,
-            patience_s=_patience_s(context),
-        )
-        decision = answers.decide(view, question.iin, question.day)
-        response = pb.LookupConsumerResponse()
-        answer = response.eligibility
-        answers.write_whole(
-            answer, view, question.iin, question.day, decision, self._ids.next(), language
-        )
-        if question.states_identity:
-            names = await self._names([question], view)
-            answer.identity_match = _identity_match(question, names)
-        return response
+        if request.at_least_revision:
+            # Not in the lane: who waits for facts does not work.
+            await self._inquiry.reach(request.at_least_revision, _patience_s(context))
+        desk = self._lanes.desk
+        if not desk.enter_at_once():
+            await desk.enter(context.peer(), urgent=request.purpose in _URGENT)
+        try:
+            view = await self._inquiry.view(
+                [question.iin], known, now, at_least_revision=request.at_least_revision
+            )
+            response = pb.LookupConsumerResponse()
+            answer = response.eligibility
+            decision = answers.decide(view, question.iin, question.day)
+            answers.write_whole(
+                answer, view, question.iin, question.day, decision, self._ids.next(), language
+            )
+            if question.states_identity:
+                names = await self._names([question], view)
+                answer.identity_match = _identity_match(question, names)
+            return response
+        finally:
+            desk.leave()
 
     async def BatchLookupConsumers(
         self, request: pb.BatchLookupConsumersRequest, context: Context
@@ -129,10 +123,10 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields = Fields()
             fields.violate("items", "must have at least one")
             fields.check()
-        shared = await self._shared(request.options)
+        shared = await self._shared(request.options, context)
         response = pb.BatchLookupConsumersResponse()
         async with self._lanes.bulk.turn(context.peer()):
-            await self._answer(request.items, shared, _patience_s(context), response)
+            await self._answer(request.items, shared, response)
         return response
 
     async def StreamLookupConsumers(
@@ -148,10 +142,10 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                     {"expected": "options" if shared is None else "items"},
                 )
             if shared is None:
-                shared = await self._shared(request.options)
+                shared = await self._shared(request.options, context)
             response = pb.StreamLookupConsumersResponse()
             async with self._lanes.bulk.turn(context.peer()):
-                await self._answer(request.items, shared, _patience_s(context), response)
+                await self._answer(request.items, shared, response)
             yield response
 
     async def ExplainConsumer(
@@ -178,7 +172,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             self._store, view, iin, day, months, language, self._ids.next()
         )
 
-    async def _shared(self, options: pb.LookupOptions) -> _Shared:
+    async def _shared(self, options: pb.LookupOptions, context: Context) -> _Shared:
+        """Return what all questions share, once the revision that they ask for is there."""
         now = self._store.clock()
         fields = Fields()
         window = await self._window(now)
@@ -187,13 +182,14 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         _at_least(fields, options.at_least_revision, known, "options.")
         fields.purpose(options.purpose, "options.purpose")
         fields.check()
+        if options.at_least_revision:
+            await self._inquiry.reach(options.at_least_revision, _patience_s(context))
         return _Shared(options.service_date, known, options.at_least_revision)
 
     async def _answer(
         self,
         items: Sequence[pb.LookupItem],
         shared: _Shared,
-        patience_s: float,
         response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
     ) -> None:
         """Write the answers to items into a response, with what they share."""
@@ -210,7 +206,6 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             now,
             bulk=True,
             at_least_revision=shared.at_least_revision,
-            patience_s=patience_s,
         )
         names = await self._names([q for q in asked if q.states_identity], view)
         decision_id = self._ids.next()
