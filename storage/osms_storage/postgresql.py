@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 import asyncpg
+from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import Table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -51,6 +52,8 @@ _UNAVAILABLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.UndefinedTableError,
     asyncpg.QueryCanceledError,
+    # A prepared statement whose tables were migrated meanwhile.
+    asyncpg.InvalidCachedStatementError,
     # A standby gave a read up to go on with what its leader did.
     asyncpg.SerializationError,
     # A connection that broke between two messages of one statement.
@@ -241,23 +244,24 @@ class HotReader:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._connection: AsyncConnection | None = None
+        self._statement: PreparedStatement[Any] | None = None
 
     async def read(self, iins: Sequence[int], _: int = 0) -> tuple[int, list[tuple[Any, ...]]]:
         """Return the newest revision, and IIN and LEDGER_COLUMNS of known people."""
         with translated():
-            if self._connection is None:
-                self._connection = await self._engine.connect()
-            raw = await self._connection.get_raw_connection()
-            driver: asyncpg.Connection[Any] = raw.driver_connection
             try:
-                rows = await driver.fetch(_HOT, iins)
+                if self._statement is None:
+                    self._connection = await self._engine.connect()
+                    raw = await self._connection.get_raw_connection()
+                    driver: asyncpg.Connection[Any] = raw.driver_connection
+                    self._statement = await driver.prepare(_HOT)
+                rows = await self._statement.fetch(iins)
             except BaseException:
-                # A broken connection, or one that keeps silent, must not break every later lookup;
-                # nor is it waited for until a silent one has said goodbye.
-                broken, self._connection = self._connection, None
-                driver.terminate()
-                await broken.invalidate()
-                await broken.close()
+                # A broken connection, or one that keeps silent, must not break every later lookup.
+                broken, self._connection, self._statement = self._connection, None, None
+                if broken is not None:
+                    await broken.invalidate()
+                    await broken.close()
                 raise
         return rows[0][0], [tuple(row)[1:] for row in rows if row[1] is not None]
 
@@ -268,7 +272,7 @@ class HotReader:
         """Give the connection back."""
         if self._connection is not None:
             await self._connection.close()
-            self._connection = None
+            self._connection = self._statement = None
 
 
 def hot_reader(engine: AsyncEngine) -> HotReader:
