@@ -56,11 +56,7 @@ class Lane:
             return
         self._came += 1
         if self._waiting >= self._waiting_max:
-            raise RequestError(
-                Reason.ERROR_REASON_OVERLOADED,
-                "Too many calls wait already; this says nothing about any person.",
-                {"lane": self._name, "waiting_calls": str(self._waiting)},
-            )
+            raise _overloaded({"lane": self._name, "waiting_calls": str(self._waiting)})
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         queue = self._queues[not urgent].setdefault(peer, deque())
         queue.append(turn)
@@ -123,6 +119,33 @@ class Lane:
             yield
         finally:
             self.leave()
+
+
+class Gate:
+    """Lets so many calls into the gateway at a time, streams that stay open included.
+
+    A context manager: entering it raises RequestError OVERLOADED if there are too many.
+    """
+
+    def __init__(self, calls_max: int) -> None:
+        self._calls_max = calls_max
+        self._calls = 0
+
+    def __enter__(self) -> None:
+        if self._calls >= self._calls_max:
+            raise _overloaded({"lane": "all", "open_calls": str(self._calls)})
+        self._calls += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._calls -= 1
+
+
+def _overloaded(metadata: dict[str, str]) -> RequestError:
+    return RequestError(
+        Reason.ERROR_REASON_OVERLOADED,
+        "Too many calls are here already; this says nothing about any person.",
+        metadata,
+    )
 
 
 class Lanes:

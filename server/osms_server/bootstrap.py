@@ -102,7 +102,8 @@ async def running_gateway(
         await _check_schema_if_reachable(store)
         stopping = asyncio.Event()
         server = grpc.aio.server(
-            maximum_concurrent_rpcs=settings.calls_max,
+            # Beyond this not even a refusal in words is written.
+            maximum_concurrent_rpcs=2 * settings.calls_max,
             options=[
                 ("grpc.max_receive_message_length", settings.message_bytes_max),
                 ("grpc.max_send_message_length", settings.message_bytes_max),
@@ -116,7 +117,7 @@ async def running_gateway(
             ],
         )
         # It stands in for the server where handlers are registered.
-        guarded = cast(grpc.aio.Server, GuardedServer(server, stopping))
+        guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, settings.calls_max))
         health_servicer = _register(guarded, store, settings)
         guarded.add_generic_rpc_handlers(tuple(extra_handlers))
         port = _listen(server, settings.listen)

@@ -39,8 +39,8 @@ class Settings(BaseSettings):
     """Serve on uvloop, of the extra of that name: a lookup takes a tenth less of a processor."""
     test_clock: Path | None = None
     """File with the ISO instant at which the clock stands; only on loopback."""
-    calls_max: Annotated[int, Field(ge=1)] = 2_000
-    """The most calls at a time; more are refused with RESOURCE_EXHAUSTED."""
+    calls_max: Annotated[int, Field(ge=1)] = 4_000
+    """The most calls at a time, open streams included; more are refused with OVERLOADED."""
     streams_max: Annotated[int, Field(ge=1, le=1_000)] = 32
     """The most calls at a time on one connection; a client library holds back more by itself."""
     lookups_max: Annotated[int, Field(ge=1, le=1_000)] = 64

@@ -1,7 +1,7 @@
 """Gateways of their own process, each on a copy of one prepared store."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -24,18 +24,30 @@ def prepare_store(folder: Path, url: str | None = None) -> Path:
 
 
 @contextmanager
-def serving(prepared: Path, folder: Path, *, clock: datetime = NOW) -> Iterator[RunningGateway]:
+def serving(
+    prepared: Path,
+    folder: Path,
+    *,
+    clock: datetime = NOW,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[RunningGateway]:
     """Serve a copy of the prepared store until the end of the context."""
     store = folder / "store.db"
     shutil.copy(prepared, store)
-    with serving_store(str(store), folder, clock=clock) as gateway:
+    with serving_store(str(store), folder, clock=clock, settings=settings) as gateway:
         yield gateway
 
 
 @contextmanager
-def serving_store(store: str, folder: Path, *, clock: datetime = NOW) -> Iterator[RunningGateway]:
-    """Serve a store, given as path or URL, until the end of the context."""
-    gateway = RunningGateway(folder, store=store, clock=clock)
+def serving_store(
+    store: str,
+    folder: Path,
+    *,
+    clock: datetime = NOW,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[RunningGateway]:
+    """Serve a store, given as path or URL; ``settings`` are variables of the environment."""
+    gateway = RunningGateway(folder, store=store, clock=clock, environment=settings)
     gateway.start()
     try:
         yield gateway

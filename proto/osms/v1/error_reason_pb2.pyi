@@ -130,10 +130,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 22
     """RESOURCE_EXHAUSTED with RetryInfo. More calls wait than the gateway lets wait, on the lane of
-    single lookups ("desk") or of batches, streams and rosters ("bulk"). Ask again later; this says
-    nothing about any person.
+    questions about one person ("desk") or of batches, streams and rosters ("bulk"), or more are
+    open than it takes ("all"). Ask again later; this says nothing about any person.
 
-    Example: {"lane": "desk", "waiting_calls": "1024"}
+    Example: {"lane": "desk", "waiting_calls": "1024"} or {"lane": "all", "open_calls": "4000"}
     """
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 23
     """OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
@@ -258,10 +258,10 @@ Example: {"roster": "polyclinic-5"}
 """
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 22
 """RESOURCE_EXHAUSTED with RetryInfo. More calls wait than the gateway lets wait, on the lane of
-single lookups ("desk") or of batches, streams and rosters ("bulk"). Ask again later; this says
-nothing about any person.
+questions about one person ("desk") or of batches, streams and rosters ("bulk"), or more are
+open than it takes ("all"). Ask again later; this says nothing about any person.
 
-Example: {"lane": "desk", "waiting_calls": "1024"}
+Example: {"lane": "desk", "waiting_calls": "1024"} or {"lane": "all", "open_calls": "4000"}
 """
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 23
 """OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a

@@ -5,6 +5,7 @@ import inspect
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import grpc
@@ -13,11 +14,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 
+from osms_server.admission import Gate
 from osms_server.errors import Reason, RequestError, Violation
 from osms_server.logs import logger, places
 from osms_storage.errors import RunAbandonedError, StoreError, StoreFullError, StoreUnavailableError
 
 DOMAIN = "osms.v1"
+COUNTED = "/osms."
+"""What the methods of the contract begin with."""
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
 STOP_S, STOP_SILENCE_S = 4.0, 1.0
 """How long a stream may go on when the server stops, and how long it may be silent then."""
@@ -153,9 +157,12 @@ class GuardedHandlers(grpc.GenericRpcHandler):
     Not an interceptor of gRPC: that would wrap a handler anew on every call.
     """
 
-    def __init__(self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event) -> None:
+    def __init__(
+        self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event, gate: Gate
+    ) -> None:
         self._handlers = handlers
         self._stopping = stopping
+        self._gate = gate
         self._guarded: dict[str, Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
@@ -167,26 +174,28 @@ class GuardedHandlers(grpc.GenericRpcHandler):
         if handler is None:
             # Not kept: a client may call any name.
             return None
-        self._guarded[method] = self._guard(handler)
+        # Health and reflection are told to whoever asks, however many there are.
+        gate = self._gate if method.startswith(COUNTED) else nullcontext()
+        self._guarded[method] = self._guard(handler, gate)
         return self._guarded[method]
 
-    def _guard(self, handler: "Handler") -> "Handler":
+    def _guard(self, handler: "Handler", gate: AbstractContextManager[None]) -> "Handler":
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                _guarded_unary(handler.unary_unary),
+                _guarded_unary(handler.unary_unary, gate),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
         # Health's own Watch writes instead of yielding, and ends by itself.
         if inspect.isasyncgenfunction(handler.unary_stream):
             return grpc.unary_stream_rpc_method_handler(
-                _guarded_responses(handler.unary_stream, self._stopping),
+                _guarded_responses(handler.unary_stream, gate, self._stopping),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
-                _guarded_stream(handler.stream_stream, self._stopping),
+                _guarded_stream(handler.stream_stream, gate, self._stopping),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
@@ -196,24 +205,26 @@ class GuardedHandlers(grpc.GenericRpcHandler):
 class GuardedServer:
     """Takes the handlers that generated code registers, and serves them guarded."""
 
-    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event) -> None:
+    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event, calls_max: int) -> None:
         self._server = server
         self._stopping = stopping
+        self._gate = Gate(calls_max)
 
     def add_generic_rpc_handlers(self, handlers: "Iterable[grpc.GenericRpcHandler]") -> None:
         """Serve these."""
         self._server.add_generic_rpc_handlers(
-            tuple(GuardedHandlers(some, self._stopping) for some in handlers)
+            tuple(GuardedHandlers(some, self._stopping, self._gate) for some in handlers)
         )
 
     def add_registered_method_handlers(self, service: str, handlers: "Mapping[str, Any]") -> None:
         """Do nothing: it is another door to the same handlers."""
 
 
-def _guarded_unary(behavior: Any) -> Any:
+def _guarded_unary(behavior: Any, gate: AbstractContextManager[None]) -> Any:
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
-            return await behavior(request, context)
+            with gate:
+                return await behavior(request, context)
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
         except Exception as exc:
@@ -222,21 +233,24 @@ def _guarded_unary(behavior: Any) -> Any:
     return guarded
 
 
-def _guarded_responses(behavior: Any, stopping: asyncio.Event) -> Any:
+def _guarded_responses(
+    behavior: Any, gate: AbstractContextManager[None], stopping: asyncio.Event
+) -> Any:
     async def guarded(
         request: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
         stop = asyncio.create_task(stopping.wait())
         responses = aiter(cast(AsyncIterator[Any], behavior(request, context)))
         try:
-            while not stop.done():
-                coming = asyncio.ensure_future(anext(responses))
-                try:
-                    await asyncio.wait((coming, stop), return_when=asyncio.FIRST_COMPLETED)
-                    if coming.done():
-                        yield coming.result()
-                finally:
-                    coming.cancel()
+            with gate:
+                while not stop.done():
+                    coming = asyncio.ensure_future(anext(responses))
+                    try:
+                        await asyncio.wait((coming, stop), return_when=asyncio.FIRST_COMPLETED)
+                        if coming.done():
+                            yield coming.result()
+                    finally:
+                        coming.cancel()
             raise RequestError(
                 Reason.ERROR_REASON_SHUTTING_DOWN,
                 "The gateway is stopping; go on at another where this stream ends.",
@@ -253,14 +267,17 @@ def _guarded_responses(behavior: Any, stopping: asyncio.Event) -> Any:
     return guarded
 
 
-def _guarded_stream(behavior: Any, stopping: asyncio.Event) -> Any:
+def _guarded_stream(
+    behavior: Any, gate: AbstractContextManager[None], stopping: asyncio.Event
+) -> Any:
     async def guarded(
         requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
         try:
-            until = _until(stopping, requests)
-            async for response in cast(AsyncIterator[Any], behavior(until, context)):
-                yield response
+            with gate:
+                until = _until(stopping, requests)
+                async for response in cast(AsyncIterator[Any], behavior(until, context)):
+                    yield response
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
         except Exception as exc:
