@@ -31,7 +31,7 @@ STEADY_S = 10.0
 PAUSE_S, PAUSE_MAX_S = 0.5, 30.0
 """How long to wait before a second start: twice as long each time, up to the latter."""
 STARTS_MAX = 5
-"""After so many failed starts the parent gives up, unless another worker serves."""
+"""After so many failed starts in a row the parent gives up, unless another worker serves."""
 POLL_S = 0.1
 
 _log = logs.logger(__name__)
@@ -79,6 +79,8 @@ class Workers:
         self._processes: set[Process] = set()
         """Those too that do not serve yet, or leave."""
         self._starting = asyncio.Lock()
+        self._failures = 0
+        """How many starts have failed since one succeeded."""
         self._watches: set[asyncio.Task[None]] = set()
 
     async def run(self, renewing: asyncio.Event) -> None:
@@ -125,6 +127,7 @@ class Workers:
             await self._ended([process], 0)
             raise ChildProcessError("A worker did not start.")
         self._places[number] = process
+        self._failures = 0
         watch = asyncio.create_task(self._watch(number, process))
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
@@ -138,7 +141,6 @@ class Workers:
         _log.error("worker died", number=number, status=status)
         if time.monotonic() - since > STEADY_S:
             self._pauses_s[number] = 0.0
-        failures = 0
         while self._places[number] is process:
             await asyncio.sleep(self._pauses_s[number])
             longer_s = max(PAUSE_S, 2 * self._pauses_s[number])
@@ -149,10 +151,10 @@ class Workers:
                 try:
                     await self._start(number)
                 except ChildProcessError:
-                    failures += 1
+                    self._failures += 1
                     _log.error("worker not started", number=number)
             serving = any(other.returncode is None for other in self._places.values())
-            if failures >= STARTS_MAX and not serving:
+            if self._failures >= STARTS_MAX and not serving:
                 self.failed.set()
 
     async def _renew(self) -> None:
