@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ from tempfile import mkdtemp
 START_TIMEOUT_S = 60.0
 OWNERS = ("postgres", "nobody")
 """Whom the server runs as when the tests run as root, which it refuses."""
+
+
+_RUN_AS = "import os, sys; os.setuid(int(sys.argv[1])); os.execv(sys.argv[2], sys.argv[2:])"
 
 
 def binaries() -> Path:
@@ -53,8 +57,7 @@ class Postgres:
         """Run a program of the server's binaries as its owner; return what it prints."""
         program, *arguments = command
         finished = subprocess.run(
-            [str(binaries() / program), *arguments],
-            user=self.owner,
+            [*self._as_owner(), str(binaries() / program), *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -63,6 +66,14 @@ class Postgres:
         if finished.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{finished.stdout}{finished.stderr}")
         return finished.stdout
+
+    def _as_owner(self) -> list[str]:
+        """Return what runs a program as another user.
+
+        Not `subprocess.run(user=...)`: that forks, and gRPC's own handler of forks may wait for
+        ever where a channel is open.
+        """
+        return [] if self.owner is None else [sys.executable, "-ISc", _RUN_AS, str(self.owner)]
 
     def sql(self, statement: str, database: str = "postgres") -> str:
         """Run a statement; return its rows."""
