@@ -23,7 +23,7 @@ class Arrivals:
         Raises RequestError REVISION_NOT_REACHED, and says how far the store is, after
         ``patience_s``.
         """
-        if self._newest >= revision or await self._look(revision) >= revision:
+        if await self._look(revision) >= revision:
             return
         there: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[there] = revision
@@ -33,11 +33,7 @@ class Arrivals:
             async with asyncio.timeout(patience_s):
                 await there
         except TimeoutError:
-            raise RequestError(
-                Reason.ERROR_REASON_REVISION_NOT_REACHED,
-                "The store has not reached this revision yet.",
-                {"revision": str(self._newest), "at_least_revision": str(revision)},
-            ) from None
+            raise not_reached(self._newest, revision) from None
         finally:
             del self._waiting[there]
 
@@ -62,3 +58,12 @@ class Arrivals:
                         there.set_result(None)
         finally:
             self._looking = None
+
+
+def not_reached(newest: int, revision: int) -> RequestError:
+    """Return the error of a revision that the store does not have."""
+    return RequestError(
+        Reason.ERROR_REASON_REVISION_NOT_REACHED,
+        "The store has not reached this revision yet.",
+        {"revision": str(newest), "at_least_revision": str(revision)},
+    )

@@ -25,7 +25,6 @@ from osms_server.rules.texts import Language
 from osms_storage.clock import to_microseconds
 
 CASE_REFERENCE_MAX = 64
-DATES_MAX = 4_096
 NAME_MAX = 200
 REFERENCE_MAX = 64
 DATES_MAX = 4_096

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from osms_server.arrivals import Arrivals
+from osms_server.arrivals import Arrivals, not_reached
 from osms_server.errors import Reason, RequestError
 from osms_server.law import Law, Laws
 from osms_storage.feeds import read_feeds
@@ -68,8 +68,14 @@ class Inquiry:
             return await self._past_view(iins, known, now)
         lookups = self._bulk if bulk else self._single
         moment, ledgers = await lookups.read(iins, at_least_revision)
+        if moment.revision < at_least_revision:
+            # It was reached, but where it was is away now.
+            raise not_reached(moment.revision, at_least_revision)
         law = await self._laws.at(moment)
-        return View(law, moment, None, now, self._stale_sources(law, moment, now), ledgers)
+        # Not before the ledgers were read: known at this instant, they are the same.
+        decided_at = self._store.clock()
+        stale_sources = self._stale_sources(law, moment, decided_at)
+        return View(law, moment, None, decided_at, stale_sources, ledgers)
 
     def _stale_sources(self, law: Law, moment: Moment, now: datetime) -> tuple[str, ...]:
         """Return the late sources; worked out anew only when a feed arrives or becomes late."""

@@ -171,5 +171,6 @@ class Laws:
         self._laws[number] = law
         if len(self._laws) > LAWS_KEPT_MAX:
             # Past law is read again when it is asked for again.
-            self._laws.pop(min(self._laws))
+            kept = (number, max(self._laws))
+            self._laws.pop(next(other for other in self._laws if other not in kept))
         return law

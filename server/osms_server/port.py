@@ -8,6 +8,7 @@ import asyncio
 import ctypes
 import os
 import socket
+import stat
 import struct
 from contextlib import ExitStack
 
@@ -82,11 +83,14 @@ def _own_sockets(stack: ExitStack, port: int) -> list[socket.socket]:
     found = []
     for number in map(int, os.listdir("/proc/self/fd")):
         try:
+            # Of another kind of file no duplicate is made: closing one would drop a store's locks.
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
+                continue
             own = stack.enter_context(socket.fromfd(number, socket.AF_INET, socket.SOCK_STREAM))
             domain = own.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN)
             if domain in (socket.AF_INET, socket.AF_INET6) and own.getsockname()[1] == port:
                 found.append(own)
-        except OSError:  # another kind of file, or closed by now
+        except OSError:  # closed by now
             continue
     return found
 

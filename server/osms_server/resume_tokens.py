@@ -24,17 +24,25 @@ def resume_token(step: int, digest: bytes) -> str:
     return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
-def step_of(token: str, digest: bytes) -> int:
+def step_of(token: str, digest: bytes, *, of_roster: bool) -> int:
     """Return the step that a token stands for.
 
-    Raises RequestError for a token that was not given out for these people.
+    Raises RequestError for a token that was not given out for these people: for a roster
+    RESUME_TOKEN_EXPIRED, as it may be a list of other members by now.
     """
     try:
         content = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         version, step, watched = _CONTENT.unpack(content)
     except (ValueError, struct.error):
         raise invalid_token() from None
-    if version != _VERSION or watched != digest or step >= 2**63:
+    if version != _VERSION or step >= 2**63:
+        raise invalid_token()
+    if watched != digest and of_roster:
+        raise RequestError(
+            Reason.ERROR_REASON_RESUME_TOKEN_EXPIRED,
+            "The roster has other members by now; watch it anew, without a token.",
+        )
+    if watched != digest:
         raise invalid_token()
     return int(step)
 

@@ -6,7 +6,6 @@ worked, and waits while registers or syncs are committed. Several gateways may d
 
 import asyncio
 import random
-import struct
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -15,7 +14,7 @@ from osms_server import logs
 from osms_server.law import Law, Laws
 from osms_server.standings import UNKNOWN, Known, find
 from osms_storage.changes import Change
-from osms_storage.errors import StoreError
+from osms_storage.errors import StoreUnavailableError
 from osms_storage.lookups import Moment
 from osms_storage.pulse import read_pulse
 from osms_storage.records import Feeds
@@ -59,7 +58,7 @@ class Teller:
         while True:
             try:
                 rest_s = await self._turn()
-            except StoreError:
+            except StoreUnavailableError:
                 rest_s = RESTS_AFTER_ERROR_S
             except Exception as exc:
                 _log.error("teller", places=logs.places(exc))
@@ -117,8 +116,9 @@ class Teller:
             told = work.standings.get(iin)
             try:
                 standing, change = _judge(iin, work, laws)
-            except (ValueError, OverflowError, struct.error) as exc:
-                # A damaged ledger must not keep others waiting; it is told of when it is mended.
+            except Exception as exc:
+                # A damaged ledger must not keep others waiting, whatever is wrong with it; it is
+                # told of when it is mended.
                 _log.error("ledger cannot be read", places=logs.places(exc))
                 standing, change = told and told.without_end(), None
             if change is not None:
@@ -154,5 +154,5 @@ def _judge(iin: int, work: Work, laws: Mapping[int, Law]) -> tuple[Standing | No
         change = Change(iin, work.pulse.step + 1, work.pulse.revision, *found, state, now)
     standing = None
     if ledger is not None:
-        standing = Standing(work.reference_revision, now, ledger)
+        standing = Standing(work.reference_revision, now, now.valid_through, ledger)
     return standing, change

@@ -150,7 +150,7 @@ class Workers:
                     return
                 try:
                     await self._start(number)
-                except ChildProcessError:
+                except OSError:
                     self._failures += 1
                     _log.error("worker not started", number=number)
             serving = any(other.returncode is None for other in self._places.values())
@@ -166,7 +166,7 @@ class Workers:
                 old = self._places[number]
                 try:
                     await self._start(number)
-                except ChildProcessError:
+                except OSError:
                     _log.error("workers not renewed", number=number)
                     return
             _signal(old, signal.SIGHUP)

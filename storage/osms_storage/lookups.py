@@ -1,21 +1,22 @@
 """Present ledgers, read for all callers that wait at the same moment by one statement."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from osms_storage.feeds import read_feeds
-from osms_storage.ledgers import decode
+from osms_storage.ledgers import StoredLedger, decode
 from osms_storage.records import Feeds, LedgerRow
 from osms_storage.reference import newest_reference_revision
 from osms_storage.store import Store
 
 GROUP_PEOPLE_MAX = 2_000
-"""How many people one statement reads; later callers wait for the next."""
+"""How many people callers read by one statement together; one that asks for more reads alone."""
 GROUP_CALLERS_MAX = 64
 """How many callers are waited for to share a statement, one turn of the loop after another."""
+MOMENTS_KEPT_MAX = 8
 LONE_READS = 16
 """How many are read at once, without looking whether others come, after one came alone."""
 
@@ -29,40 +30,46 @@ class Moment:
     feeds: Feeds
 
 
-_Answer = tuple[Moment, Mapping[int, LedgerRow]]
+Answer = tuple[Moment, Mapping[int, LedgerRow]]
 _Rows = tuple[int, list[tuple[Any, ...]]]
-_Caller = tuple[Sequence[int], int, "asyncio.Future[_Answer]"]
+_Found = tuple[Moment, Mapping[int, StoredLedger]]
+_Caller = tuple[Sequence[int], int, "asyncio.Future[_Found]"]
 """Whom it asks about, at which revision at least, and who waits."""
 
 
 class Moments:
-    """Keeps what holds at the newest revision that was read."""
+    """Keeps what holds at the newest revisions that were read."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._reading: dict[int, asyncio.Task[Moment]] = {}
+        self._moments: OrderedDict[int, asyncio.Task[Moment]] = OrderedDict()
         self.newest = Moment(-1, -1, Feeds())
 
     async def at(self, revision: int) -> Moment:
-        """Return what holds at a revision; it is read once for all who wait for it."""
-        if revision not in self._reading:
-            self._reading[revision] = asyncio.create_task(self._read(revision))
-        return await asyncio.shield(self._reading[revision])
+        """Return what holds at a revision; it is read once for all who ask for it."""
+        task = self._moments.get(revision)
+        if task is None or (task.done() and not _succeeded(task)):
+            task = self._moments[revision] = asyncio.create_task(self._read(revision))
+            # A standby may be read in turns with its leader: both are kept.
+            if len(self._moments) > MOMENTS_KEPT_MAX:
+                self._moments.popitem(last=False)
+        return await asyncio.shield(task)
 
     async def _read(self, revision: int) -> Moment:
-        try:
-            # What was delivered up to a revision never changes, so it may be read afterwards.
-            async with self._store.reading(at_least=revision) as connection:
-                moment = Moment(
-                    revision,
-                    await newest_reference_revision(connection, revision),
-                    await read_feeds(connection, revision),
-                )
-            if revision > self.newest.revision:
-                self.newest = moment
-            return moment
-        finally:
-            del self._reading[revision]
+        # What was delivered up to a revision never changes, so it may be read afterwards.
+        async with self._store.reading(at_least=revision) as connection:
+            moment = Moment(
+                revision,
+                await newest_reference_revision(connection, revision),
+                await read_feeds(connection, revision),
+            )
+        if revision > self.newest.revision:
+            self.newest = moment
+        return moment
+
+
+def _succeeded(task: "asyncio.Task[Moment]") -> bool:
+    return not task.cancelled() and task.exception() is None
 
 
 class Lookups:
@@ -75,23 +82,23 @@ class Lookups:
         self._reader: asyncio.Task[None] | None = None
         self._lone_reads = 0
 
-    async def read(self, iins: Sequence[int], at_least: int = 0) -> _Answer:
-        """Return the newest ledgers of these people, and of others that were read along.
+    async def read(self, iins: Sequence[int], at_least: int = 0) -> Answer:
+        """Return the newest ledgers of these people; who is not known is absent.
 
         A standby that has not reached the revision ``at_least`` is passed over.
 
         Raises StoreUnavailableError.
         """
-        if self._lone_reads:
+        if self._lone_reads and self._reader is None:
             self._lone_reads -= 1
             rows = self._hot.read_now(iins)
             if rows is not None:
-                return await self._answer(rows)
-        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+                return _answer(await self._found(rows), iins)
+        future: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
         self._waiting.append((iins, at_least, future))
         if self._reader is None:
             self._reader = asyncio.create_task(self._serve())
-        return await future
+        return _answer(await future, iins)
 
     async def _serve(self) -> None:
         try:
@@ -104,7 +111,7 @@ class Lookups:
                     keys = [iin for iins, _, _ in group for iin in iins]
                     at_least = max((at_least for _, at_least, _ in group), default=0)
                     rows = self._hot.read_now(keys) or await self._hot.read(keys, at_least)
-                    answer = await self._answer(rows)
+                    found = await self._found(rows)
                 except Exception as exc:
                     for _, _, future in group:
                         if not future.done():
@@ -112,7 +119,7 @@ class Lookups:
                 else:
                     for _, _, future in group:
                         if not future.done():
-                            future.set_result(answer)
+                            future.set_result(found)
         finally:
             self._reader = None
 
@@ -138,9 +145,15 @@ class Lookups:
             people += len(iins)
         return group
 
-    async def _answer(self, rows: _Rows) -> _Answer:
+    async def _found(self, rows: _Rows) -> _Found:
         revision, ledgers = rows
         moment = self._moments.newest
         if revision != moment.revision:
             moment = await self._moments.at(revision)
-        return moment, {row[0]: decode(*row[1:]) for row in ledgers}
+        return moment, {row[0]: row[1:] for row in ledgers}
+
+
+def _answer(found: _Found, iins: Sequence[int]) -> Answer:
+    """Return what a caller asked for: a ledger that cannot be read fails nobody else."""
+    moment, ledgers = found
+    return moment, {iin: decode(*ledgers[iin]) for iin in iins if iin in ledgers}

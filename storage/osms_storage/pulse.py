@@ -23,7 +23,7 @@ class Pulse(NamedTuple):
     """The oldest batch whose people wait to be looked at; None: nobody waits."""
     census_by: int | None
     """The oldest batch that touched everybody, while not everybody was looked at."""
-    valid_through: int | None
+    ends_on: int | None
     """The last day on which no answer changes by itself; None: none ever does."""
 
     @property
@@ -34,7 +34,7 @@ class Pulse(NamedTuple):
     @property
     def expired(self) -> bool:
         """Whether somebody's answer has changed by the passing of time."""
-        return self.valid_through is not None and self.valid_through < self.today.toordinal()
+        return self.ends_on is not None and self.ends_on < self.today.toordinal()
 
     @property
     def idle(self) -> bool:
@@ -48,7 +48,7 @@ _PULSE = select(
     select(func.max(revision.c.recorded_at)).scalar_subquery(),
     select(func.min(touched.c.batch_id)).scalar_subquery(),
     select(func.min(census.c.batch_id)).scalar_subquery(),
-    select(func.min(standing.c.valid_through)).scalar_subquery(),
+    select(func.min(standing.c.ends_on)).scalar_subquery(),
 )
 
 
@@ -66,8 +66,8 @@ async def told_through(connection: AsyncConnection, pulse: Pulse) -> int:
         number = await connection.scalar(select(batch.c.revision).where(batch.c.id == min(waiting)))
         told.append((number or 1) - 1)
     if pulse.expired:
-        assert pulse.valid_through is not None
-        after = date.fromordinal(pulse.valid_through + 1)
+        assert pulse.ends_on is not None
+        after = date.fromordinal(pulse.ends_on + 1)
         midnight = datetime.combine(after, time.min, ALMATY)
         told.append(await revision_at(connection, midnight - timedelta(microseconds=1)))
     return min(told)

@@ -3,7 +3,6 @@
 A roster is no fact about a person: it makes no revision, and of its past only a version is kept.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -124,11 +123,12 @@ async def all_members(
 
 
 async def replace_members(
-    connection: AsyncConnection, known: Roster | None, listed: RosterList
+    connection: AsyncConnection, known: Roster | None, listed: RosterList, content: bytes
 ) -> RosterChange:
-    """Let a roster hold what a list says; ``known`` is how it stands in this unit of work."""
-    # In a thread: the list of a city takes a while to sort.
-    content = await asyncio.to_thread(listed.content)
+    """Let a roster hold what a list of this digest says.
+
+    ``known`` is how it stands in this unit of work.
+    """
     if known is None:
         newest = await connection.scalar(select(func.max(roster.c.id)))
         known = Roster((newest or 0) + 1, listed.code, listed.as_of, 0, 0, b"")

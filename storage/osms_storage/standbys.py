@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from osms_storage.engines import Engine, HotReader
-from osms_storage.errors import StoreError, StoreUnavailableError
+from osms_storage.errors import StoreUnavailableError
 from osms_storage.schema import revision
 
 PROBED_EVERY_S = 0.5
@@ -63,16 +63,21 @@ class Leader:
     async def watch(self) -> None:
         """Ask the leader again and again, without end."""
         while True:
-            try:
-                await self._probe()
-                self.reachable = True
-            except StoreError:
-                self.reachable = False
+            await self.probe()
             await asyncio.sleep(min(PROBED_EVERY_S, self._age_max_s / 2))
 
-    async def _probe(self) -> None:
+    async def probe(self) -> None:
+        """Ask the leader how far it is; whatever goes wrong, it did not answer."""
         began = asyncio.get_running_loop().time()
-        number, _ = await _asked(self._reader, ())
+        try:
+            number, _ = await _asked(self._reader, ())
+        except Exception:
+            self.reachable = False
+        else:
+            self.reachable = True
+            self._note(began, number)
+
+    def _note(self, began: float, number: int) -> None:
         if self._due and number < self._due[-1][1]:
             # A new leader that lacks what the old one told nobody else.
             self._due.clear()
@@ -180,8 +185,10 @@ class FreshReader:
             try:
                 return await _asked(self._leader, iins)
             except StoreUnavailableError:
-                # Until it is heard of again, nobody waits for it.
-                self._known.reachable = False
+                # It may only be slow with so many people: then no standby stands in for it.
+                await self._known.probe()
+                if self._known.reachable:
+                    raise
         return rows or await _asked(self._standby, iins)
 
     def read_now(self, iins: Sequence[int]) -> None:

@@ -35,7 +35,9 @@ from osms_storage.touching import PART_PEOPLE, people_of
 
 STEP_PEOPLE = 2_000
 """From so many people on a step takes no more of them."""
-STEP_PEOPLE_MAX = STEP_PEOPLE + PART_PEOPLE
+EXPIRED_PEOPLE = 500
+"""So many whose answer has ended a step takes in any case."""
+STEP_PEOPLE_MAX = STEP_PEOPLE + PART_PEOPLE + EXPIRED_PEOPLE
 """More people than any step has."""
 PARTS_SEEN = 64
 """How many parts are looked into, for the newest batch that touched a person."""
@@ -52,11 +54,13 @@ class Standing(NamedTuple):
     reference_revision: int
     """The law it was made by."""
     state: State
+    ends_on: int | None
+    """The last day on which it is not looked at; None: only when a batch touches the person."""
     ledger: StoredLedger
 
     def without_end(self) -> Self:
         """Return the same, not to be looked at before its person is touched again."""
-        return self._replace(state=self.state._replace(valid_through=None))
+        return self._replace(ends_on=None)
 
 
 class Work(NamedTuple):
@@ -82,7 +86,7 @@ async def read_work(connection: AsyncConnection) -> Work:
     Who has been waiting for longer comes first, and a census last.
     """
     pulse = await read_pulse(connection)
-    kinds: dict[int, str] = {}
+    newest: dict[int, tuple[int, str]] = {}
     pending = (await connection.execute(_CENSUS)).all()
     parts = (await connection.execute(_PARTS)).all()
     people: set[int] = set()
@@ -94,27 +98,28 @@ async def read_work(connection: AsyncConnection) -> Work:
             people.update(waiting)
             last_part = batch_id, part
             taken += 1
-        kinds.update(dict.fromkeys(waiting, kind))
+        newest.update(dict.fromkeys(waiting, (batch_id, kind)))
     census_taken = None
-    # An answer that expired while its person waits to be looked at is told with the facts.
-    if taken == len(parts) < PARTS_SEEN:
-        due = _EXPIRED.where(standing.c.valid_through < pulse.today.toordinal())
-        room = STEP_PEOPLE - len(people)
-        people.update(await connection.scalars(due.limit(max(room, 0))))
-        room = STEP_PEOPLE - len(people)
-        if pending and room > 0:
-            batch_id, done_through, _ = pending[0]
-            page = list(await connection.scalars(_people_after(done_through).limit(room)))
-            people.update(page)
-            census_taken = batch_id, page[-1] if len(page) == room else None
-    for _, done_through, kind in pending:
-        kinds = {iin: kind for iin in people if iin > done_through} | kinds
+    # However many wait to be looked at, days go on for the others.
+    room = max(STEP_PEOPLE - len(people), EXPIRED_PEOPLE)
+    due = _EXPIRED.where(standing.c.ends_on < pulse.today.toordinal())
+    people.update(await connection.scalars(due.limit(room)))
+    room = STEP_PEOPLE - len(people)
+    if pending and taken == len(parts) < PARTS_SEEN and room > 0:
+        batch_id, done_through, _ = pending[0]
+        page = list(await connection.scalars(_people_after(done_through).limit(room)))
+        people.update(page)
+        census_taken = batch_id, page[-1] if len(page) == room else None
+    for batch_id, done_through, kind in pending:
+        for iin in people:
+            if iin > done_through and newest.get(iin, (0, ""))[0] < batch_id:
+                newest[iin] = batch_id, kind
     iins = sorted(people)
     return Work(
         pulse=pulse,
         reference_revision=await newest_reference_revision(connection, pulse.revision),
         people=iins,
-        kinds=kinds,
+        kinds={iin: kind for iin, (_, kind) in newest.items()},
         ledgers=await read_stored(connection, iins),
         standings=await _read_standings(connection, iins),
         last_part=last_part,
@@ -133,20 +138,20 @@ _CENSUS = (
     .join(batch, batch.c.id == census.c.batch_id)
     .order_by(census.c.batch_id)
 )
-_EXPIRED = select(standing.c.iin).order_by(standing.c.valid_through)
+_EXPIRED = select(standing.c.iin).order_by(standing.c.ends_on)
 
 
 def _people_after(done_through: int) -> Select[int]:
     return select(ledger.c.iin).where(ledger.c.iin > done_through).order_by(ledger.c.iin)
 
 
-_STANDING_COLUMNS = ("iin", "reference_revision", *State._fields, *LEDGER_COLUMNS)
+_STANDING_COLUMNS = ("iin", "reference_revision", *State._fields, "ends_on", *LEDGER_COLUMNS)
 _STANDINGS = select(*(standing.c[name] for name in _STANDING_COLUMNS)).where(among(standing.c.iin))
 
 
 async def _read_standings(connection: AsyncConnection, iins: Sequence[int]) -> dict[int, Standing]:
     rows = await connection.execute(_STANDINGS, {"keys": iins})
-    return {row[0]: Standing(row[1], State(*row[2:5]), tuple(row[5:])) for row in rows}
+    return {row[0]: Standing(row[1], State(*row[2:5]), row[5], tuple(row[6:])) for row in rows}
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -176,7 +181,7 @@ async def write_step(
         told = (work.pulse.step + 1, work.pulse.revision, to_microseconds(store.clock()))
         await bulk_insert(connection, telling, ("step", "revision", "told_at"), [told])
         rows = [
-            (iin, item.reference_revision, *item.state, *item.ledger)
+            (iin, item.reference_revision, *item.state, item.ends_on, *item.ledger)
             for iin, item in standings.items()
             if item is not None
         ]

@@ -17,7 +17,7 @@ from osms.v1 import payment_service_pb2 as pb
 from osms_client.testing import RunningGateway
 from tests.integration import registers, rosters
 from tests.integration.gateways import NOW, prepare_store
-from tests.integration.lookups import look_up
+from tests.integration.lookups import look_up, question
 from tests.integration.people import new_iin
 from tests.integration.wire import DEADLINE_S, Stubs, connected, failure_of
 from tests.postgres import Postgres, running_postgres, running_standby
@@ -231,6 +231,21 @@ def test_without_a_leader_reads_go_on_and_writes_are_refused(pair: Pair, stubs: 
             assert health(stubs) == SERVING
         pair.leader.start()
         wait_until_written(stubs)
+
+
+def test_a_revision_that_only_a_lost_leader_had_is_not_answered_without(
+    pair: Pair, stubs: Stubs
+) -> None:
+    """Who asks for an answer after a payment never gets one from before it."""
+    iin = new_iin()
+    with pair.lagging():
+        result = commit(stubs, iin)
+        assert known(look_up(stubs, iin, at_least_revision=result.revision))
+        with pair.leader.killed():
+            asked = question(iin, at_least_revision=result.revision)
+            failure = failure_of(lambda: stubs.consumers.LookupConsumer(asked, timeout=1.0))
+            assert failure.reason == "REVISION_NOT_REACHED"
+    wait_until_written(stubs)
 
 
 @pytest.mark.parametrize("part", ["leader", "standby"])  # it reads the leader after

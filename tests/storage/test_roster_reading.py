@@ -46,7 +46,8 @@ async def busy_servicer(store: Store) -> RosterServicer:
     attached = date(2025, 12, 1).toordinal()
     people = dict.fromkeys(PEOPLE, (attached, None))
     async with store.writing("ROSTER") as unit:
-        await replace_members(unit.connection, None, RosterList("a", DAY, people, ()))
+        listed = RosterList("a", DAY, people, ())
+        await replace_members(unit.connection, None, listed, listed.content())
     laws = Laws(store)
     return RosterServicer(store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings())
 

@@ -29,7 +29,7 @@ async def replace(store: Store, new: RosterList) -> RosterChange:
     """Apply a list in a unit of work of its own."""
     async with store.writing("ROSTER") as unit:
         known = await rosters.find_roster(unit.connection, new.code)
-        return await rosters.replace_members(unit.connection, known, new)
+        return await rosters.replace_members(unit.connection, known, new, new.content())
 
 
 async def members(store: Store, code: str = CODE) -> dict[int, Stay]:
@@ -150,7 +150,7 @@ async def test_nothing_of_a_list_is_kept_when_its_unit_of_work_fails(
             async with store.writing("ROSTER") as unit:
                 known = await rosters.find_roster(unit.connection, CODE)
                 new = listed({2: (ATTACHED, None)})
-                await rosters.replace_members(unit.connection, known, new)
+                await rosters.replace_members(unit.connection, known, new, new.content())
                 raise RuntimeError
 
         with pytest.raises(RuntimeError):

@@ -116,7 +116,7 @@ async def test_a_roster_s_states_come_in_parts_with_the_changes_between(
     async with new_store(clock()) as store:
         members = RosterList("clinic", TODAY, dict.fromkeys(PEOPLE, (0, None)), ())
         async with store.writing("ROSTER") as unit:
-            await replace_members(unit.connection, None, members)
+            await replace_members(unit.connection, None, members, members.content())
         request = pb.WatchConsumersRequest(roster="clinic")
         responses = watch.Watching(store, IMPATIENT).watch(request)
         first = await anext(responses)
@@ -148,9 +148,9 @@ async def test_midnight_looks_only_at_answers_that_end(new_store: StoreFactory) 
         async with store.reading() as connection:
             work = await telling.read_work(connection)
             assert sorted(work.people) == list(PEOPLE[1:])
-            due = telling._EXPIRED.where(standing.c.valid_through < 1)
+            due = telling._EXPIRED.where(standing.c.ends_on < 1)
             plan = await _plan(connection, due)
-        assert "ix_standing_valid_through" in plan
+        assert "ix_standing_ends_on" in plan
         await tell_all(store)
         causes = {change.cause for change in await watcher.catch_up()}
         assert causes == {pb.CHANGE_CAUSE_PASSING_OF_TIME}
@@ -245,6 +245,30 @@ async def test_a_mended_ledger_is_told_of(new_store: StoreFactory) -> None:
             format_iin(PEOPLE[place]) for place in (0, 1, 4)
         }
         assert {change.cause for change in changes} == {pb.CHANGE_CAUSE_REPAIR}
+        assert watcher.states == await looked_up(store, PEOPLE)
+
+
+async def test_a_ledger_damaged_after_it_was_told_of_stops_nobody(
+    new_store: StoreFactory,
+) -> None:
+    """It is set aside while others are told, and told of when it is mended."""
+    async with new_store(clock()) as store:
+        await pay(store, "P", *PEOPLE[:2])
+        await tell_all(store)
+        watcher = Watcher(store, PEOPLE)
+        await watcher.catch_up()
+        async with store.writing("TEST") as unit:
+            damaged = update(ledger).where(ledger.c.iin == PEOPLE[0]).values(spans=b"\x01")
+            await unit.connection.execute(damaged)
+        await pay(store, "Q", *PEOPLE[:3])
+        await tell_all(store)
+        await watcher.catch_up()
+        assert watcher.states[format_iin(PEOPLE[2])] == watcher.states[format_iin(PEOPLE[1])]
+        (part,) = await begin_rebuild(store, await newest_law(store), 1)
+        async for _ in rebuild_part(store, LAW.data, LAW.policy, part):
+            pass
+        await tell_all(store)
+        await watcher.catch_up()
         assert watcher.states == await looked_up(store, PEOPLE)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from datetime import date
+from weakref import WeakKeyDictionary
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
@@ -107,10 +108,20 @@ async def tell_all(store: Store, teller: Teller | None = None) -> None:
         assert await teller.step()
 
 
+_inquiries: WeakKeyDictionary[Store, Inquiry] = WeakKeyDictionary()
+
+
+def inquiry_of(store: Store) -> Inquiry:
+    """Return the one inquiry of a store, as a gateway has: each keeps connections to itself."""
+    if store not in _inquiries:
+        _inquiries[store] = Inquiry(store, Laws(store))
+    return _inquiries[store]
+
+
 async def looked_up(store: Store, iins: Sequence[int]) -> dict[str, State]:
     """Return what lookups answer for today."""
     today = almaty_date(store.clock())
-    view = await Inquiry(store, Laws(store)).view(iins, None, store.clock())
+    view = await inquiry_of(store).view(iins, None, store.clock())
     states = {}
     for iin in iins:
         answer = core_pb2.Eligibility()
@@ -122,7 +133,7 @@ async def looked_up(store: Store, iins: Sequence[int]) -> dict[str, State]:
 
 async def statuses(store: Store, iins: Sequence[int], days: Sequence[date]) -> "Statuses":
     """Return what lookups answer for many days, day by day."""
-    view = await Inquiry(store, Laws(store)).view(iins, None, store.clock())
+    view = await inquiry_of(store).view(iins, None, store.clock())
     return {
         format_iin(iin): [answers.decide(view, iin, day).status for day in days] for iin in iins
     }

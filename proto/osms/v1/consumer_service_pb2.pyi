@@ -730,8 +730,9 @@ class WatchConsumersRequest(_message.Message):
     roster: _builtins.str
     """The members of the roster with this code, as it is when the stream begins."""
     resume_token: _builtins.str
-    """Where to go on: the last `resume_token` that was received for the same people or roster. Good
-    for at least 35 days after what follows it was found. Empty: begin with the present states.
+    """Where to go on: the last `resume_token` that was received for the same people, or for the same
+    roster while its members are the same. Good for at least 35 days after what follows it was
+    found. Empty: begin with the present states.
     """
     @_builtins.property
     def consumers(self) -> Global___ConsumerList:

@@ -29,7 +29,9 @@ class ConsumerServiceStub(object):
     """Tells whether a person is insured on a day, and why.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
-    That says nothing about the person: never store it as "not insured".
+    That says nothing about the person: never store it as "not insured". Every RPC may answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where more is asked than can be answered soon; a
+    stream of lookups may end so between two messages. That says nothing about the person either.
     """
 
     def __init__(self, channel):
@@ -69,7 +71,9 @@ class ConsumerServiceServicer(object):
     """Tells whether a person is insured on a day, and why.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
-    That says nothing about the person: never store it as "not insured".
+    That says nothing about the person: never store it as "not insured". Every RPC may answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where more is asked than can be answered soon; a
+    stream of lookups may end so between two messages. That says nothing about the person either.
     """
 
     def LookupConsumer(self, request, context):
@@ -122,14 +126,14 @@ class ConsumerServiceServicer(object):
         person becomes another, by new facts or by the passing of time. Without a resume token the present
         state of everybody comes first; then changes, in the order of revisions, each told once. A
         client that folds them into the states has what BatchLookupConsumers answers for today, as of
-        the revision of the last checkpoint. The stream never ends by itself.
+        the revision of the last checkpoint. The stream does not end unless by an error.
 
         A change is found a moment after its revision. A client that reads slowly is served at its own
         pace. After a broken stream go on from the last resume token.
 
         INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
         violations. NOT_FOUND: ROSTER_NOT_FOUND. OUT_OF_RANGE: RESUME_TOKEN_EXPIRED, also amid a stream
-        whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 people.
+        whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 IINs.
         UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -176,7 +180,9 @@ class ConsumerService(object):
     """Tells whether a person is insured on a day, and why.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
-    That says nothing about the person: never store it as "not insured".
+    That says nothing about the person: never store it as "not insured". Every RPC may answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where more is asked than can be answered soon; a
+    stream of lookups may end so between two messages. That says nothing about the person either.
     """
 
     @staticmethod

@@ -78,7 +78,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope; or a
     list of a roster is older than the last one applied.
 
-    Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}
+    Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}, or with
+    "roster" instead of "scope"
     """
     ERROR_REASON_RECORD_COUNT_MISMATCH: _ErrorReason.ValueType  # 11
     """INVALID_ARGUMENT. The records received are not as many as declared: truncated or doubled.
@@ -136,8 +137,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     Example: {"lane": "desk", "waiting_calls": "1024"} or {"lane": "all", "open_calls": "4000"}
     """
     ERROR_REASON_RESUME_TOKEN_EXPIRED: _ErrorReason.ValueType  # 23
-    """OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
-    token: the present states come first.
+    """OUT_OF_RANGE. What changed after this resume token is not kept any more, or the roster has other
+    members by now. Watch anew without a token: the present states come first.
     """
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 24
     """INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
@@ -206,7 +207,8 @@ ERROR_REASON_SNAPSHOT_OUTDATED: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope; or a
 list of a roster is older than the last one applied.
 
-Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}
+Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}, or with
+"roster" instead of "scope"
 """
 ERROR_REASON_RECORD_COUNT_MISMATCH: ErrorReason.ValueType  # 11
 """INVALID_ARGUMENT. The records received are not as many as declared: truncated or doubled.
@@ -264,8 +266,8 @@ open than it takes ("all"). Ask again later; this says nothing about any person.
 Example: {"lane": "desk", "waiting_calls": "1024"} or {"lane": "all", "open_calls": "4000"}
 """
 ERROR_REASON_RESUME_TOKEN_EXPIRED: ErrorReason.ValueType  # 23
-"""OUT_OF_RANGE. What changed after this resume token is not kept any more. Watch anew without a
-token: the present states come first.
+"""OUT_OF_RANGE. What changed after this resume token is not kept any more, or the roster has other
+members by now. Watch anew without a token: the present states come first.
 """
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 24
 """INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""

@@ -31,7 +31,8 @@ class RosterServiceStub(object):
 
     A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
     RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
-    says nothing about anybody: never store it as "not insured".
+    says nothing about anybody: never store it as "not insured". Reports and pages may also answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
 
     def __init__(self, channel):
@@ -63,7 +64,8 @@ class RosterServiceServicer(object):
 
     A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
     RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
-    says nothing about anybody: never store it as "not insured".
+    says nothing about anybody: never store it as "not insured". Reports and pages may also answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
 
     def SyncRoster(self, request_iterator, context):
@@ -78,8 +80,9 @@ class RosterServiceServicer(object):
 
         INVALID_ARGUMENT: RECORD_COUNT_MISMATCH, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
         FAILED_PRECONDITION: SNAPSHOT_OUTDATED (a newer list was applied). RESOURCE_EXHAUSTED:
-        LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. An error ends the
-        stream and leaves nothing of its list.
+        LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. A client that is silent for a
+        minute amid a list ends with STREAM_OUT_OF_ORDER. An error ends the stream and leaves nothing of
+        its list.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -139,7 +142,8 @@ class RosterService(object):
 
     A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
     RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
-    says nothing about anybody: never store it as "not insured".
+    says nothing about anybody: never store it as "not insured". Reports and pages may also answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
 
     @staticmethod

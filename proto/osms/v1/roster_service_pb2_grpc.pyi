@@ -32,7 +32,8 @@ class RosterServiceStub:
 
     A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
     RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
-    says nothing about anybody: never store it as "not insured".
+    says nothing about anybody: never store it as "not insured". Reports and pages may also answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
 
     @_typing.overload
@@ -51,8 +52,9 @@ class RosterServiceStub:
 
     INVALID_ARGUMENT: RECORD_COUNT_MISMATCH, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
     FAILED_PRECONDITION: SNAPSHOT_OUTDATED (a newer list was applied). RESOURCE_EXHAUSTED:
-    LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. An error ends the
-    stream and leaves nothing of its list.
+    LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. A client that is silent for a
+    minute amid a list ends with STREAM_OUT_OF_ORDER. An error ends the stream and leaves nothing of
+    its list.
     """
     GetRosterReport: _grpc.UnaryUnaryMultiCallable[_roster_service_pb2.GetRosterReportRequest, _roster_service_pb2.GetRosterReportResponse]
     """Counts the members of a roster by what they are on a day, and works out what the clinic gets
@@ -76,7 +78,8 @@ class RosterServiceAsyncStub(RosterServiceStub):
 
     A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
     RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
-    says nothing about anybody: never store it as "not insured".
+    says nothing about anybody: never store it as "not insured". Reports and pages may also answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -92,8 +95,9 @@ class RosterServiceAsyncStub(RosterServiceStub):
 
     INVALID_ARGUMENT: RECORD_COUNT_MISMATCH, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
     FAILED_PRECONDITION: SNAPSHOT_OUTDATED (a newer list was applied). RESOURCE_EXHAUSTED:
-    LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. An error ends the
-    stream and leaves nothing of its list.
+    LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. A client that is silent for a
+    minute amid a list ends with STREAM_OUT_OF_ORDER. An error ends the stream and leaves nothing of
+    its list.
     """
     GetRosterReport: _aio.UnaryUnaryMultiCallable[_roster_service_pb2.GetRosterReportRequest, _roster_service_pb2.GetRosterReportResponse]  # type: ignore[assignment]
     """Counts the members of a roster by what they are on a day, and works out what the clinic gets
@@ -116,7 +120,8 @@ class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
     RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
-    says nothing about anybody: never store it as "not insured".
+    says nothing about anybody: never store it as "not insured". Reports and pages may also answer
+    RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
 
     @_abc_1.abstractmethod
@@ -136,8 +141,9 @@ class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: RECORD_COUNT_MISMATCH, STREAM_OUT_OF_ORDER, INVALID_REQUEST.
         FAILED_PRECONDITION: SNAPSHOT_OUTDATED (a newer list was applied). RESOURCE_EXHAUSTED:
-        LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. An error ends the
-        stream and leaves nothing of its list.
+        LIMIT_EXCEEDED, STORE_FULL. UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN. A client that is silent for a
+        minute amid a list ends with STREAM_OUT_OF_ORDER. An error ends the stream and leaves nothing of
+        its list.
         """
 
     @_abc_1.abstractmethod

@@ -1,5 +1,5 @@
 """What happens around every call."""
 
-from osms_server.interceptors.errors import GuardedServer
+from osms_server.interceptors.guards import GuardedServer
 
 __all__ = ["GuardedServer"]

@@ -1,5 +1,6 @@
 """RosterService: attached populations, who of them is insured, and what that costs a clinic."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, timedelta
@@ -15,11 +16,13 @@ from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, Window
 from osms_server.inquiry import Inquiry, View
+from osms_server.intake import Room
 from osms_server.law import Laws
 from osms_server.roster_lists import IncomingList, known_roster, read_header, roster_code
 from osms_server.rosters import Finding
 from osms_server.rules import Decision
 from osms_server.settings import Settings
+from osms_storage.errors import RunAbandonedError
 from osms_storage.rosters import (
     RosterChange,
     RosterMember,
@@ -39,6 +42,10 @@ LAPSING_DAYS_MAX = 366
 NORM_MAX_TIYN = 10**12
 PAGE_SIZE_MAX = 10_000
 PAGE_SIZE_DEFAULT = 1_000
+LISTS_HELD = 5
+"""How many of the longest lists are held in memory at a time."""
+SILENCE_MAX_S = 60.0
+"""How long a client may be silent amid a list."""
 SCANNED_MAX = 10_000
 """How many members a page looks at, whether or not they pass its filters."""
 
@@ -57,28 +64,40 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         self._inquiry = inquiry
         self._settings = settings
         self._ids = answers.DecisionIds()
+        self._room = Room(LISTS_HELD * settings.roster_members_max)
 
     async def SyncRoster(
         self, request_iterator: AsyncIterator[pb.SyncRosterRequest], context: Context
     ) -> AsyncIterator[pb.SyncRosterResponse]:
         """Hold a list until its commit, then apply it."""
-        incoming: IncomingList | None = None
-        async for request in request_iterator:
+        requests = aiter(request_iterator)
+        while (request := await _next(requests)) is not None:
+            if request.WhichOneof("part") != "header":
+                raise _out_of_order("header")
+            today = almaty_date(self._store.clock())
+            header = read_header(request.header, today, self._settings.roster_members_max)
+            # A list is held until its commit: so many of them at a time.
+            await self._room.enter(header.declared_members)
+            try:
+                incoming = await self._whole(requests, IncomingList(header))
+                # From here on it is the commit's, whether the client waits for it or not.
+                response = await self._store.finish(self._commit(incoming))
+            finally:
+                self._room.leave(header.declared_members)
+            yield response
+
+    async def _whole(
+        self, requests: AsyncIterator[pb.SyncRosterRequest], incoming: IncomingList
+    ) -> IncomingList:
+        """Take the lines of a list up to its commit."""
+        while (request := await _next(requests)) is not None:
             part = request.WhichOneof("part")
-            if part not in (("header",) if incoming is None else ("chunk", "commit")):
-                raise _out_of_order("header" if incoming is None else "chunk or commit")
-            if incoming is None:
-                today = almaty_date(self._store.clock())
-                members_max = self._settings.roster_members_max
-                incoming = IncomingList(read_header(request.header, today, members_max))
-            elif part == "chunk":
-                self._take(incoming, request.chunk)
-            else:
-                # From here on the list is the commit's, whether the client waits for it or not.
-                whole, incoming = incoming, None
-                yield await self._store.finish(self._commit(whole))
-        if incoming is not None:
-            raise _out_of_order("chunk or commit")
+            if part == "commit":
+                return incoming
+            if part != "chunk":
+                break
+            self._take(incoming, request.chunk)
+        raise _out_of_order("chunk or commit")
 
     def _take(self, incoming: IncomingList, chunk: pb.RosterChunk) -> None:
         limit = self._settings.chunk_records_max
@@ -92,6 +111,9 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         header = incoming.header
         if incoming.received != header.declared_members:
             raise _count_mismatch(incoming)
+        listed = incoming.listed()
+        # In a thread and before the lock: the list of a city takes a while to sort.
+        content = await asyncio.to_thread(listed.content)
         async with self._store.writing("ROSTER") as unit:
             known = await find_roster(unit.connection, header.roster)
             if known is not None and known.as_of > header.as_of:
@@ -104,7 +126,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                         "as_of": header.as_of.isoformat(),
                     },
                 )
-            change = await replace_members(unit.connection, known, incoming.listed())
+            change = await replace_members(unit.connection, known, listed, content)
         return pb.SyncRosterResponse(result=_result(change, incoming))
 
     async def GetRosterReport(
@@ -132,7 +154,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         # Of an empty roster, too, the report says at which revision it was made.
         for start in range(0, len(members) or 1, PEOPLE_AT_A_TIME):
             some = members[start : start + PEOPLE_AT_A_TIME]
-            view = await self._view(some)
+            view = await self._view(some, revisions[-1] if revisions else 0)
             revisions.append(view.moment.revision)
             found = await self._find(view, some, day, lapsing_by)
             findings.update(finding for _, _, finding in found)
@@ -177,7 +199,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             if len(listed) == size:
                 break
             some = members[start : start + PEOPLE_AT_A_TIME]
-            view = await self._view(some) if start else shared
+            view = await self._view(some, shared.moment.revision) if start else shared
             if view.moment.revision != shared.moment.revision:
                 break  # the next page goes on at the newer revision
             for member, decision, found in await self._find(view, some, day, lapsing_by):
@@ -199,9 +221,11 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             next_page_token=pages.page_token(request, position) if skip < roster.members else "",
         )
 
-    async def _view(self, members: Sequence[RosterMember]) -> View:
+    async def _view(self, members: Sequence[RosterMember], at_least_revision: int = 0) -> View:
         iins = [member.iin for member in members]
-        return await self._inquiry.view(iins, None, self._store.clock(), bulk=True)
+        return await self._inquiry.view(
+            iins, None, self._store.clock(), bulk=True, at_least_revision=at_least_revision
+        )
 
     async def _find(
         self, view: View, members: Sequence[RosterMember], day: date, lapsing_by: date | None
@@ -221,6 +245,18 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     async def _window(self) -> Window:
         law = await self._laws.newest()
         return law.window(almaty_date(self._store.clock()))
+
+
+async def _next(requests: AsyncIterator[pb.SyncRosterRequest]) -> pb.SyncRosterRequest | None:
+    """Return the next part of a list; None: there is none.
+
+    Raises RunAbandonedError after a long silence, so that nobody keeps room for nothing.
+    """
+    try:
+        async with asyncio.timeout(SILENCE_MAX_S):
+            return await anext(requests, None)
+    except TimeoutError as exc:
+        raise RunAbandonedError from exc
 
 
 def _passes(request: pb.ListRosterMembersRequest, found: Finding) -> bool:

@@ -36,7 +36,8 @@ class Watching:
         """Yield states, unless the client comes back, then changes and checkpoints for ever."""
         people, digest = await self._watched(request)
         if request.resume_token:
-            position = step_of(request.resume_token, digest)
+            of_roster = request.HasField("roster")
+            position = step_of(request.resume_token, digest, of_roster=of_roster)
             if not await self._store.finish(self._log.resume(position)):
                 raise invalid_token()
         else:
@@ -104,16 +105,16 @@ class Watching:
             return people, digest_of(people.tobytes())
         code = roster_code(fields, request.roster, "roster")
         fields.check()
-        return await self._store.finish(self._members(code)), digest_of(code.encode())
+        return await self._store.finish(self._members(code))
 
-    async def _members(self, code: str) -> People:
-        """Return the members of a roster as it is now."""
+    async def _members(self, code: str) -> tuple[People, bytes]:
+        """Return the members of a roster as it is now, and a digest of its code and version."""
         people: People = array("q")
         async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
             async for page in all_members(connection, roster.id):
                 people.extend([member.iin for member in page])
-        return people
+        return people, digest_of(f"{code} {roster.version}".encode())
 
 
 def _states(people: Sequence[int], states: Mapping[int, State]) -> pb.WatchedConsumers:

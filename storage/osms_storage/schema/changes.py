@@ -44,9 +44,11 @@ standing = Table(
     # The law it was made by.
     Column("reference_revision", BigInteger, nullable=False),
     *_state_columns(),
+    # The last day on which the answer does not change by itself. Null: there is no other, or the
+    # ledger is damaged: then its person is not looked at before a batch touches it.
+    Column("ends_on", Integer),
     *ledger_columns(),
-    # The next day on which the answer changes by itself is the one after.
-    Index("ix_standing_valid_through", "valid_through"),
+    Index("ix_standing_ends_on", "ends_on"),
 )
 
 # Each step of finding changes.
@@ -56,7 +58,7 @@ telling = Table(
     key_column("step", BigInteger),
     # The newest when the step looked.
     Column("revision", BigInteger, nullable=False),
-    Column("told_at", BigInteger, nullable=False, index=True),
+    Column("told_at", BigInteger, nullable=False),
 )
 
 change = Table(

@@ -44,6 +44,7 @@ def upgrade() -> None:
         _key("iin", sa.BigInteger()),
         sa.Column("reference_revision", sa.BigInteger(), nullable=False),
         *_state(),
+        sa.Column("ends_on", sa.Integer(), nullable=True),
         sa.Column("paid_2017", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("paid_2022", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("paid_2027", sa.BigInteger(), server_default="0", nullable=False),
@@ -53,7 +54,7 @@ def upgrade() -> None:
         sa.Column("spans", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("iin", name=op.f("pk_standing")),
     )
-    op.create_index("ix_standing_valid_through", "standing", ["valid_through"])
+    op.create_index("ix_standing_ends_on", "standing", ["ends_on"])
     op.create_table(
         "telling",
         _key("step", sa.BigInteger()),
@@ -61,7 +62,6 @@ def upgrade() -> None:
         sa.Column("told_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("step", name=op.f("pk_telling")),
     )
-    op.create_index(op.f("ix_telling_told_at"), "telling", ["told_at"])
     op.create_table(
         "change",
         _key("iin", sa.BigInteger()),
@@ -85,9 +85,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_change_step", table_name="change")
     op.drop_table("change")
-    op.drop_index(op.f("ix_telling_told_at"), table_name="telling")
     op.drop_table("telling")
-    op.drop_index("ix_standing_valid_through", table_name="standing")
+    op.drop_index("ix_standing_ends_on", table_name="standing")
     op.drop_table("standing")
     op.drop_table("census")
     op.drop_table("touched")
