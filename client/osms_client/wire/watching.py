@@ -69,6 +69,10 @@ class Watch:
                 return Checkpoint(revision=revision, checked_at=checked_at, token=token)
         raise InvalidAnswerError("a message of a watch that says nothing this client knows")
 
+    def begin_anew(self) -> None:
+        """Let the next stream begin with the present states."""
+        self._request.resume_token = ""
+
     def wait_s(self, error: OsmsError) -> float:
         """Return how long to wait before the next stream; raise what none is begun after."""
         if not self._reconnect or error.status is not grpc.StatusCode.UNAVAILABLE:
