@@ -113,7 +113,7 @@ class AsyncLocalStates:
 
     async def _follow(self) -> None:
         while True:
-            call = self._watching(self._copy.begin())
+            call = self._watching(self._copy.begin(), wait_for_ready=True)
             error: OsmsError = ended()
             try:
                 async for response in call:

@@ -112,7 +112,7 @@ class LocalStates:
 
     def _follow(self) -> None:
         while not self._left.is_set():
-            self._call = call = self._watching(self._copy.begin())
+            self._call = call = self._watching(self._copy.begin(), wait_for_ready=True)
             if self._left.is_set():  # just before there was a call to cancel
                 call.cancel()
             error: OsmsError = ended()

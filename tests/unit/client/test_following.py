@@ -15,6 +15,7 @@ from osms.v1 import consumer_service_pb2 as pb
 from osms_client import (
     AsyncGateway,
     AsyncLocalStates,
+    DeadlineError,
     Eligibility,
     Gateway,
     LocalState,
@@ -22,7 +23,6 @@ from osms_client import (
     NotFoundError,
     NothingKnownError,
     Purpose,
-    RetryLaterError,
     Status,
 )
 from tests.unit.client import told
@@ -187,7 +187,7 @@ def test_a_lookup_asks_first_and_falls_back(kind: str, fake: FakeGateway, watche
         local = call("lookup", IIN, purpose=desk)
         assert isinstance(local, LocalState)
         assert (local.status, local.as_of) == (Status.INSURED, AS_OF)
-        with pytest.raises(RetryLaterError):
+        with pytest.raises(DeadlineError):
             call("lookup", OTHER_IIN, purpose=desk)
         fake.on("LookupConsumer", lambda request, context: mistyped(context))
         with pytest.raises(Exception, match="INVALID_ARGUMENT"):
@@ -197,8 +197,8 @@ def test_a_lookup_asks_first_and_falls_back(kind: str, fake: FakeGateway, watche
 
 
 def away(context: grpc.ServicerContext) -> None:
-    """Answer as a gateway without its store."""
-    abort(context, grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", retry_after_s=1)
+    """Answer as nobody: in no time that was given."""
+    abort(context, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def mistyped(context: grpc.ServicerContext) -> None:
