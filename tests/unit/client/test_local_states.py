@@ -172,6 +172,8 @@ def test_a_roster_is_read_again_every_hour() -> None:
     for desk in desks:
         desk.clocks.pass_by(3_601)
     assert [desk.copy.take(sign) for desk in desks] == [True, False]
+    desks[0].opened()
+    assert not desks[0].copy.take(sign)
 
 
 def test_a_refusal_is_raised_to_those_who_wait() -> None:
