@@ -1,7 +1,7 @@
 """The SDK of the OSMS eligibility gateway: ask who is insured, send payments, keep rosters."""
 
-from osms_client.asynchronous import AsyncGateway
-from osms_client.blocking import Gateway
+from osms_client.asynchronous import AsyncGateway, AsyncLocalStates
+from osms_client.blocking import Gateway, LocalStates
 from osms_client.categories import (
     Assignment,
     Category,
@@ -36,12 +36,14 @@ from osms_client.errors import (
     InvalidRequestError,
     LimitError,
     NotFoundError,
+    NothingKnownError,
     OsmsError,
     RefusedError,
     RetryLaterError,
     TokenExpiredError,
     UnansweredError,
 )
+from osms_client.local_states import LocalState
 from osms_client.reasons import Reason
 from osms_client.registers import (
     LineNotice,
@@ -119,6 +121,7 @@ __all__ = [
     "Assignment",
     "AssignmentKind",
     "AsyncGateway",
+    "AsyncLocalStates",
     "Category",
     "CategoryKind",
     "CategoryRecord",
@@ -152,6 +155,8 @@ __all__ = [
     "LineIssue",
     "LineNotice",
     "ListedMember",
+    "LocalState",
+    "LocalStates",
     "LookupFailure",
     "LookupItem",
     "LookupResult",
@@ -163,6 +168,7 @@ __all__ = [
     "NormGroup",
     "NormShare",
     "NotFoundError",
+    "NothingKnownError",
     "OsmsError",
     "Payer",
     "Payment",

@@ -12,6 +12,9 @@ ANSWER_BYTES_MAX = 67_108_864
 KEEPALIVE_MS = 300_000
 """Pings find a dead connection under a quiet stream; oftener, servers hang up by default."""
 
+RECONNECT_MS_MAX = 3_000
+"""A gateway that is back is found in this time: left alone, gRPC tries every two minutes."""
+
 _IDEMPOTENT = {
     "osms.v1.ConsumerService": ("LookupConsumer", "BatchLookupConsumers", "ExplainConsumer"),
     "osms.v1.PaymentService": (
@@ -84,6 +87,7 @@ def channel_options(target: str, *, secure: bool) -> list[tuple[str, str | int]]
         ("grpc.enable_retries", 1),
         ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+        ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
     ]
     if not secure:
         if not is_loopback(target):

@@ -6,6 +6,7 @@
     |   +-- DeadlineError        no answer in time: ask again, or give it longer
     |   +-- InternalError        a defect of the gateway: report its `incident`
     |   +-- InvalidAnswerError   an answer this client cannot read: update the client
+    |   +-- NothingKnownError    the local states say nothing of the person: ask the gateway
     +-- RefusedError             the call was refused as it stands: the same again is refused again
         +-- InvalidRequestError  fix the fields listed in `field_violations`
         +-- NotFoundError        the thing named does not exist
@@ -87,6 +88,10 @@ class InternalError(UnansweredError):
 
 class InvalidAnswerError(UnansweredError):
     """The gateway sent something that this client cannot read."""
+
+
+class NothingKnownError(UnansweredError):
+    """The local states say nothing: not watched, not there yet, or heard too long ago."""
 
 
 class RefusedError(OsmsError):

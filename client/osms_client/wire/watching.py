@@ -22,6 +22,9 @@ from osms_client.wire.scalars import Words, day, day_or_none, instant
 FIRST_WAIT_S, WAIT_MAX_S = 0.5, 30.0
 """How long to wait before a broken watch is begun again, at first and at most."""
 
+_DOUBLINGS_MAX = 6
+"""Then the longest wait is reached; an outage of a night must not overflow a float."""
+
 _statuses = Words(Status, core_pb2.EligibilityStatus.Value, prefix="ELIGIBILITY_STATUS")
 _kinds = Words(ChangeKind, pb.ChangeKind.Value, prefix="CHANGE_KIND")
 _causes = Words(ChangeCause, pb.ChangeCause.Value, prefix="CHANGE_CAUSE")
@@ -66,14 +69,22 @@ class Watch:
                 return Checkpoint(revision=revision, checked_at=checked_at, token=token)
         raise InvalidAnswerError("a message of a watch that says nothing this client knows")
 
+    def begin_anew(self) -> None:
+        """Let the next stream begin with the present states."""
+        self._request.resume_token = ""
+
     def wait_s(self, error: OsmsError) -> float:
-        """Return how long to wait before the next stream; raise the error if there shall be none.
+        """Return how long to wait before the next stream; raise what none is begun after."""
+        if not self._reconnect or error.status is not grpc.StatusCode.UNAVAILABLE:
+            raise error
+        return self.pause_s()
+
+    def pause_s(self) -> float:
+        """Return how long to wait before the next stream: ever longer while nothing is heard.
 
         Apart from other watchers: they all lose a gateway at the same moment.
         """
-        if not self._reconnect or error.status is not grpc.StatusCode.UNAVAILABLE:
-            raise error
-        longest = min(WAIT_MAX_S, FIRST_WAIT_S * 2.0**self._failures)
+        longest = min(WAIT_MAX_S, FIRST_WAIT_S * 2.0 ** min(self._failures, _DOUBLINGS_MAX))
         self._failures += 1
         return longest * random.uniform(0.5, 1.0)
 

@@ -93,14 +93,13 @@ def serving(fake: FakeGateway) -> Iterator[FakeGateway]:
         service = module.DESCRIPTOR.services_by_name[name]
         handlers = {}
         for rpc in service.methods:
-            streams = rpc.client_streaming
-            make = (
-                grpc.stream_stream_rpc_method_handler
-                if streams
-                else grpc.unary_unary_rpc_method_handler
-            )
+            make = grpc.unary_unary_rpc_method_handler
+            if rpc.client_streaming:
+                make = grpc.stream_stream_rpc_method_handler
+            elif rpc.server_streaming:
+                make = grpc.unary_stream_rpc_method_handler
             handlers[rpc.name] = make(
-                fake.stream(rpc.name) if streams else fake.unary(rpc.name),
+                fake.stream(rpc.name) if rpc.client_streaming else fake.unary(rpc.name),
                 request_deserializer=getattr(module, rpc.input_type.name).FromString,
                 response_serializer=getattr(module, rpc.output_type.name).SerializeToString,
             )

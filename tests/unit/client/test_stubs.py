@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
 from osms_client import (
     AsyncGateway,
+    AsyncLocalStates,
     FundingSource,
     Language,
     NextStepCode,
@@ -29,8 +30,8 @@ from osms_client.stubs import (
     reception_desk,
     self_service,
 )
-from osms_client.stubs.words import OTHER_PERSON, UNANSWERED, WRONG_NUMBER
-from tests.unit.client import clinic
+from osms_client.stubs.words import OTHER_PERSON, STATUS, UNANSWERED, WRONG_NUMBER
+from tests.unit.client import clinic, told
 from tests.unit.client.fake import IIN, OTHER_IIN, FakeGateway, abort, eligibility
 
 NOT_INSURED = core_pb2.ELIGIBILITY_STATUS_NOT_INSURED
@@ -74,6 +75,14 @@ def _away(fake: FakeGateway) -> None:
         )
 
 
+def _watch(fake: FakeGateway, iin: str) -> None:
+    def tell(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        yield told.states({iin: told.state(valid_through="2026-01-16")}, "t1")
+        yield told.checkpoint(7, datetime(2026, 1, 15, 7, tzinfo=UTC), token="t1")
+
+    fake.on("WatchConsumers", tell)
+
+
 def _mistyped(fake: FakeGateway) -> None:
     fake.on(
         "LookupConsumer",
@@ -107,6 +116,50 @@ def test_desk_endings_never_look_alike(fake: FakeGateway) -> None:
     assert (away.message, away.eligibility, away.ask_again) == (UNANSWERED[kk], None, True)
     assert (mistyped.message, mistyped.ask_again) == (WRONG_NUMBER[kk], False)
     assert mismatch.message == OTHER_PERSON[kk]
+
+
+@pytest.mark.parametrize("language", Language)
+def test_desk_tells_as_of_when_what_it_knows_is(fake: FakeGateway, language: Language) -> None:
+    """In an outage it says how a member of its roster stood last, when, and to ask again."""
+    _away(fake)
+    _watch(fake, IIN)
+
+    async def use(gateway: AsyncGateway) -> list[reception_desk.Visit]:
+        async with AsyncLocalStates(gateway, roster="polyclinic-5") as states:
+            await states.wait_until_ready(10)
+            people = (IIN, OTHER_IIN)
+            return [await reception_desk.run(states, iin, language=language) for iin in people]
+
+    member, stranger = _run(fake, use)
+    assert "2026-01-15 12:00" in member.message
+    assert STATUS[language][Status.INSURED] in member.message
+    assert (member.eligibility, member.ask_again) == (None, True)
+    assert member.last_known.status is Status.INSURED
+    assert (stranger.message, stranger.last_known) == (UNANSWERED[language], None)
+
+
+def test_every_status_has_its_sentence() -> None:
+    """None of them is empty or another's, in any language."""
+    for language in Language:
+        assert set(STATUS[language]) == set(Status)
+        assert len(set(STATUS[language].values())) == len(Status)
+
+
+def test_desk_serves_a_queue_beside_its_roster(fake: FakeGateway) -> None:
+    """Number after number, as they are typed."""
+    _answers(fake, eligibility())
+    _watch(fake, IIN)
+    finished = subprocess.run(
+        [sys.executable, "-m", reception_desk.__name__, fake.target, IIN, "--roster", "a"],
+        input=f"{OTHER_IIN}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("Insured.") == 2
+    assert fake.asked[-1].iin == OTHER_IIN
 
 
 @pytest.mark.parametrize("trouble", [_away, _mistyped])

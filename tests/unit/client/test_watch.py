@@ -37,6 +37,13 @@ def test_a_gateway_that_stays_away_is_asked_ever_more_rarely() -> None:
     assert watching.wait_s(AWAY) <= FIRST_WAIT_S
 
 
+def test_an_outage_of_days_is_waited_out() -> None:
+    """However often the gateway was asked in vain, it is asked again."""
+    watching = watch()
+    waits = [watching.wait_s(AWAY) for _ in range(2_000)]
+    assert WAIT_MAX_S / 2 <= waits[-1] <= WAIT_MAX_S
+
+
 @pytest.mark.parametrize(
     ("reconnect", "error"),
     [
