@@ -11,8 +11,9 @@ LOOKS_EVERY_S = 0.02
 class Arrivals:
     """Tells when a revision is there."""
 
-    def __init__(self, lookups: Lookups) -> None:
+    def __init__(self, lookups: Lookups, stopping: asyncio.Event) -> None:
         self._lookups = lookups
+        self._stopping = stopping
         self._newest = 0
         self._waiting: dict[asyncio.Future[None], int] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -21,7 +22,7 @@ class Arrivals:
         """Wait until the store has reached a revision.
 
         Raises RequestError REVISION_NOT_REACHED, and says how far the store is, after
-        ``patience_s``.
+        ``patience_s``; SHUTTING_DOWN when the gateway stops.
         """
         if await self._look(revision) >= revision:
             return
@@ -47,6 +48,11 @@ class Arrivals:
             while self._waiting:
                 await asyncio.sleep(LOOKS_EVERY_S)
                 try:
+                    if self._stopping.is_set():
+                        raise RequestError(
+                            Reason.ERROR_REASON_SHUTTING_DOWN,
+                            "The gateway is stopping; ask again, another answers.",
+                        )
                     newest = await self._look(max(self._waiting.values(), default=0))
                 except Exception as exc:
                     for there in self._waiting:

@@ -118,7 +118,7 @@ async def running_gateway(
         )
         # It stands in for the server where handlers are registered.
         guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, settings.calls_max))
-        health_servicer = _register(guarded, store, settings)
+        health_servicer = _register(guarded, store, settings, stopping)
         guarded.add_generic_rpc_handlers(tuple(extra_handlers))
         port = _listen(server, settings.listen)
         await server.start()
@@ -167,10 +167,12 @@ def _listen(server: grpc.aio.Server, address: str) -> int:
         raise OSError(f"Cannot listen on {address}: is the port taken?") from exc
 
 
-def _register(server: grpc.aio.Server, store: Store, settings: Settings) -> health.HealthServicer:
+def _register(
+    server: grpc.aio.Server, store: Store, settings: Settings, stopping: asyncio.Event
+) -> health.HealthServicer:
     laws = Laws(store)
     # One for all: it holds the one connection that present lookups share.
-    inquiry = Inquiry(store, laws)
+    inquiry = Inquiry(store, laws, stopping)
     lanes = Lanes(settings)
     consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
         ConsumerServicer(store, laws, inquiry, lanes, settings), server

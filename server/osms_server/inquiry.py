@@ -1,5 +1,6 @@
 """Reads what a question needs: ledgers, law and freshness, at the newest or a past revision."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,7 @@ from osms_server.errors import Reason, RequestError
 from osms_server.law import Law, Laws
 from osms_storage.feeds import read_feeds
 from osms_storage.ledgers import replay_ledgers
-from osms_storage.lookups import Lookups, Moment, Moments
+from osms_storage.lookups import Ledgers, Lookups, Moment, Moments
 from osms_storage.records import LedgerRow
 from osms_storage.reference import newest_reference_revision
 from osms_storage.store import Store, newest_revision, recorded_at, revision_at
@@ -28,20 +29,21 @@ class View:
     """None: the newest, so that ledgers stand for all facts."""
     decided_at: datetime
     stale_sources: tuple[str, ...]
-    ledgers: Mapping[int, LedgerRow]
+    ledgers: Ledgers | Mapping[int, LedgerRow]
+    """Of these people, and of others that were read along."""
 
 
 class Inquiry:
     """Answers "what is known of these people" for the present and for the past."""
 
-    def __init__(self, store: Store, laws: Laws) -> None:
+    def __init__(self, store: Store, laws: Laws, stopping: asyncio.Event | None = None) -> None:
         self._store = store
         self._laws = laws
         moments = Moments(store)
         self._single = Lookups(store, moments)
         # A lane of its own: what reads thousands does not hold up a desk.
         self._bulk = Lookups(store, moments)
-        self._arrivals = Arrivals(self._single)
+        self._arrivals = Arrivals(self._single, stopping or asyncio.Event())
         self._stale: tuple[str, ...] = ()
         self._fresh_at: Moment | None = None
         self._fresh_from = self._fresh_until = datetime.min.replace(tzinfo=UTC)

@@ -30,11 +30,25 @@ class Moment:
     feeds: Feeds
 
 
-Answer = tuple[Moment, Mapping[int, LedgerRow]]
+Answer = tuple[Moment, "Ledgers"]
 _Rows = tuple[int, list[tuple[Any, ...]]]
-_Found = tuple[Moment, Mapping[int, StoredLedger]]
-_Caller = tuple[Sequence[int], int, "asyncio.Future[_Found]"]
+_Caller = tuple[Sequence[int], int, "asyncio.Future[Answer]"]
 """Whom it asks about, at which revision at least, and who waits."""
+
+
+class Ledgers:
+    """Ledgers as they were read, by IIN; each is decoded when it is asked for.
+
+    So ten thousand of them take no time at once, and one that cannot be read fails nobody else.
+    """
+
+    def __init__(self, stored: Mapping[int, StoredLedger]) -> None:
+        self._stored = stored
+
+    def get(self, iin: int) -> LedgerRow | None:
+        """Return a person's ledger; None: the person has none."""
+        stored = self._stored.get(iin)
+        return None if stored is None else decode(*stored)
 
 
 class Moments:
@@ -83,7 +97,7 @@ class Lookups:
         self._lone_reads = 0
 
     async def read(self, iins: Sequence[int], at_least: int = 0) -> Answer:
-        """Return the newest ledgers of these people; who is not known is absent.
+        """Return the newest ledgers of these people, and of others that were read along.
 
         A standby that has not reached the revision ``at_least`` is passed over.
 
@@ -93,12 +107,12 @@ class Lookups:
             self._lone_reads -= 1
             rows = self._hot.read_now(iins)
             if rows is not None:
-                return _answer(await self._found(rows), iins)
-        future: asyncio.Future[_Found] = asyncio.get_running_loop().create_future()
+                return await self._found(rows)
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((iins, at_least, future))
         if self._reader is None:
             self._reader = asyncio.create_task(self._serve())
-        return _answer(await future, iins)
+        return await future
 
     async def _serve(self) -> None:
         try:
@@ -145,15 +159,9 @@ class Lookups:
             people += len(iins)
         return group
 
-    async def _found(self, rows: _Rows) -> _Found:
+    async def _found(self, rows: _Rows) -> Answer:
         revision, ledgers = rows
         moment = self._moments.newest
         if revision != moment.revision:
             moment = await self._moments.at(revision)
-        return moment, {row[0]: row[1:] for row in ledgers}
-
-
-def _answer(found: _Found, iins: Sequence[int]) -> Answer:
-    """Return what a caller asked for: a ledger that cannot be read fails nobody else."""
-    moment, ledgers = found
-    return moment, {iin: decode(*ledgers[iin]) for iin in iins if iin in ledgers}
+        return moment, Ledgers({row[0]: row[1:] for row in ledgers})

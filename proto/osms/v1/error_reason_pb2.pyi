@@ -76,10 +76,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_SNAPSHOT_OUTDATED: _ErrorReason.ValueType  # 10
     """FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope; or a
-    list of a roster is older than the last one applied.
+    list of a roster is older than the last one applied ("roster" instead of "scope").
 
-    Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}, or with
-    "roster" instead of "scope"
+    Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}
     """
     ERROR_REASON_RECORD_COUNT_MISMATCH: _ErrorReason.ValueType  # 11
     """INVALID_ARGUMENT. The records received are not as many as declared: truncated or doubled.
@@ -205,10 +204,9 @@ Example: {"sender": "labour", "expected_delta_number": "15", "delta_number": "17
 """
 ERROR_REASON_SNAPSHOT_OUTDATED: ErrorReason.ValueType  # 10
 """FAILED_PRECONDITION. A snapshot is older than the last one applied to a part of its scope; or a
-list of a roster is older than the last one applied.
+list of a roster is older than the last one applied ("roster" instead of "scope").
 
-Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}, or with
-"roster" instead of "scope"
+Example: {"scope": "labour/pension", "last_as_of": "2026-03-01", "as_of": "2026-02-01"}
 """
 ERROR_REASON_RECORD_COUNT_MISMATCH: ErrorReason.ValueType  # 11
 """INVALID_ARGUMENT. The records received are not as many as declared: truncated or doubled.

@@ -22,6 +22,8 @@ from osms_storage.payments import list_names
 from osms_storage.records import PersonName
 from osms_storage.store import Store
 
+CHECKED_AT_A_TIME = 500
+"""How many items of a batch are checked before other calls get their turn."""
 DECIDED_AT_A_TIME = 100
 """How many items of a batch are decided before other calls get their turn."""
 
@@ -198,7 +200,11 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
         window = await self._window(now)
-        questions = _questions(items, shared, window)
+        questions: list[_Question | pb.LookupError] = []
+        for start in range(0, len(items), CHECKED_AT_A_TIME):
+            if start:
+                await self._lanes.give_way()
+            questions += _questions(items[start : start + CHECKED_AT_A_TIME], shared, window)
         asked = [q for q in questions if isinstance(q, _Question)]
         view = await self._inquiry.view(
             [q.iin for q in asked],

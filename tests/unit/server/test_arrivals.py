@@ -27,9 +27,9 @@ class Readings:
         return Moment(self.newest, 1, Feeds()), {}
 
 
-def waiting_on(readings: Readings) -> Arrivals:
+def waiting_on(readings: Readings, stopping: asyncio.Event | None = None) -> Arrivals:
     """Return what waits on a store."""
-    return Arrivals(cast(Lookups, readings))
+    return Arrivals(cast(Lookups, readings), stopping or asyncio.Event())
 
 
 async def test_all_who_wait_share_one_look() -> None:
@@ -66,3 +66,14 @@ async def test_a_store_that_goes_away_ends_the_waiting() -> None:
         await asyncio.wait_for(task, 2)
     readings.newest = 4
     await arrivals.wait(4, 1)
+
+
+async def test_a_gateway_that_stops_says_so() -> None:
+    """Nobody keeps a gateway from stopping by waiting for what will not come there."""
+    stopping = asyncio.Event()
+    task = asyncio.create_task(waiting_on(Readings(3), stopping).wait(4, 5))
+    await asyncio.sleep(0.01)
+    stopping.set()
+    with pytest.raises(RequestError) as caught:
+        await asyncio.wait_for(task, 2)
+    assert caught.value.reason == Reason.ERROR_REASON_SHUTTING_DOWN
