@@ -28,7 +28,7 @@ from osms_client import (
     TokenExpiredError,
     WatchEvent,
 )
-from osms_server.teller import KEPT
+from osms_server.watching.teller import KEPT
 from osms_storage.store import Store
 from osms_storage.telling import purge
 from tests.integration.gateways import NOW

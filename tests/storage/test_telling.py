@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import ALMATY
-from osms_server.teller import Teller
+from osms_server.watching.teller import Teller
 from osms_storage.records import LineKey
 from osms_storage.store import Store
 from osms_storage.telling import write_step

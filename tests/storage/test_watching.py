@@ -12,10 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import check_digit, format_iin
-from osms_server import changelog
-from osms_server.changelog import NEAR_STEPS, ChangeLog
-from osms_server.services import watch
-from osms_server.teller import Teller
+from osms_server.watching import changelog, watch
+from osms_server.watching.changelog import NEAR_STEPS, ChangeLog
+from osms_server.watching.teller import Teller
 from osms_storage import telling
 from osms_storage.changes import changes_of_step, told_steps
 from osms_storage.enactment import apply_reference
@@ -290,7 +289,7 @@ async def test_a_teller_waits_for_a_store_that_is_away(
     new_store: StoreFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An outage ends no teller, nor does a defect; it goes on when the store is back."""
-    monkeypatch.setattr("osms_server.teller.RESTS_AFTER_ERROR_S", 0.01)
+    monkeypatch.setattr("osms_server.watching.teller.RESTS_AFTER_ERROR_S", 0.01)
     troubles: list[Exception] = [StoreUnavailableError("away"), RuntimeError("a defect")]
     async with new_store(clock()) as store:
         teller = Teller(store, looks_every_s=0.01)

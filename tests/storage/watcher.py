@@ -12,9 +12,9 @@ from osms.values import almaty_date, format_iin
 from osms_server import answers
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
-from osms_server.services.watch import Watching
 from osms_server.settings import Settings
-from osms_server.teller import Teller
+from osms_server.watching.teller import Teller
+from osms_server.watching.watch import Watching
 from osms_storage.pulse import read_pulse
 from osms_storage.store import Store, newest_revision
 from osms_storage.telling import begin_day

@@ -16,8 +16,8 @@ from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import NAME_MAX, Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
-from osms_server.services.watch import Watching
 from osms_server.settings import Settings
+from osms_server.watching import Watching
 from osms_storage.payments import list_names
 from osms_storage.records import PersonName
 from osms_storage.store import Store

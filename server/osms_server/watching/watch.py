@@ -7,13 +7,13 @@ from datetime import date
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import format_iin
-from osms_server.changelog import ChangeLog, People
 from osms_server.errors import limit_exceeded
 from osms_server.fields import Fields, timestamp
-from osms_server.resume_tokens import digest_of, invalid_token, resume_token, step_of
 from osms_server.roster_lists import known_roster, roster_code
 from osms_server.settings import Settings
-from osms_server.standings import UNKNOWN
+from osms_server.watching.changelog import ChangeLog, People
+from osms_server.watching.resume_tokens import digest_of, invalid_token, resume_token, step_of
+from osms_server.watching.standings import UNKNOWN
 from osms_storage.changes import Change, State
 from osms_storage.rosters import all_members
 from osms_storage.store import Store

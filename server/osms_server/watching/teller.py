@@ -12,7 +12,7 @@ from datetime import timedelta
 from osms.values import almaty_date
 from osms_server import logs
 from osms_server.law import Law, Laws
-from osms_server.standings import UNKNOWN, Known, find
+from osms_server.watching.standings import UNKNOWN, Known, find
 from osms_storage.changes import Change
 from osms_storage.errors import StoreUnavailableError
 from osms_storage.lookups import Moment
