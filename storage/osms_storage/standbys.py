@@ -43,6 +43,7 @@ class Leader:
         self._reader = reader
         self._age_max_s = age_max_s
         self._probed_at = 0.0
+        self._probing = asyncio.Lock()
         self._due: deque[tuple[float, int]] = deque()
         """From which instant on a standby must have reached which revision; both ascend."""
 
@@ -68,14 +69,15 @@ class Leader:
 
     async def probe(self) -> None:
         """Ask the leader how far it is; whatever goes wrong, it did not answer."""
-        began = asyncio.get_running_loop().time()
-        try:
-            number, _ = await _asked(self._reader, ())
-        except Exception:
-            self.reachable = False
-        else:
-            self.reachable = True
-            self._note(began, number)
+        async with self._probing:  # one at a time: there is one connection for it
+            began = asyncio.get_running_loop().time()
+            try:
+                number, _ = await _asked(self._reader, ())
+            except Exception:
+                self.reachable = False
+            else:
+                self.reachable = True
+                self._note(began, number)
 
     def _note(self, began: float, number: int) -> None:
         if self._due and number < self._due[-1][1]:
@@ -185,10 +187,11 @@ class FreshReader:
             try:
                 return await _asked(self._leader, iins)
             except StoreUnavailableError:
-                # It may only be slow with so many people: then no standby stands in for it.
+                # It may be back, and only the connection lost; or slow with so many people: then no
+                # standby stands in for it.
                 await self._known.probe()
                 if self._known.reachable:
-                    raise
+                    return await _asked(self._leader, iins)
         return rows or await _asked(self._standby, iins)
 
     def read_now(self, iins: Sequence[int]) -> None:
