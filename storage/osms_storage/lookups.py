@@ -16,6 +16,8 @@ GROUP_PEOPLE_MAX = 2_000
 """How many people callers read by one statement together; one that asks for more reads alone."""
 GROUP_CALLERS_MAX = 64
 """How many callers are waited for to share a statement, one turn of the loop after another."""
+QUIET_TURNS = 8
+"""After so many turns of the loop in which nobody came, some 10 microseconds each, nobody will."""
 MOMENTS_KEPT_MAX = 8
 LONE_READS = 16
 """How many are read at once, without looking whether others come, after one came alone."""
@@ -117,9 +119,12 @@ class Lookups:
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                await self._gather()
+                if self._lone_reads:
+                    self._lone_reads -= 1
+                else:
+                    await self._gather()
                 group = self._next_group()
-                if len(group) == 1:
+                if len(group) == 1 and not self._lone_reads:
                     self._lone_reads = LONE_READS
                 try:
                     keys = [iin for iins, _, _ in group for iin in iins]
@@ -138,9 +143,10 @@ class Lookups:
             self._reader = None
 
     async def _gather(self) -> None:
-        """Let in who comes at the same moment: as long as each turn of the loop brings more."""
-        seen = 0
-        while seen < len(self._waiting) < GROUP_CALLERS_MAX:
+        """Let in who comes at the same moment: as long as the next turns of the loop bring more."""
+        seen = quiet = 0
+        while quiet < QUIET_TURNS and len(self._waiting) < GROUP_CALLERS_MAX:
+            quiet = quiet + 1 if len(self._waiting) == seen else 0
             seen = len(self._waiting)
             await asyncio.sleep(0)
 

@@ -16,6 +16,7 @@ import grpc
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
 from osms_server.bootstrap import collect_rarely, running_gateway
+from osms_server.console import run_command
 from osms_server.settings import Settings
 
 SERVICE = "osms.benchmarks.Empty"
@@ -84,8 +85,7 @@ def _handlers() -> grpc.GenericRpcHandler:
     )
 
 
-async def _serve(store: str, clock: Path) -> None:
-    settings = Settings(store=store, listen="127.0.0.1:0", test_clock=clock)
+async def _serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     async with running_gateway(settings, [_handlers()]) as gateway:
@@ -95,4 +95,5 @@ async def _serve(store: str, clock: Path) -> None:
 
 if __name__ == "__main__":
     collect_rarely()
-    asyncio.run(_serve(sys.argv[1], Path(sys.argv[2])))
+    given = Settings(store=sys.argv[1], listen="127.0.0.1:0", test_clock=Path(sys.argv[2]))
+    run_command(_serve(given), uvloop=given.uvloop)
