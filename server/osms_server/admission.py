@@ -16,6 +16,11 @@ PAUSE_S, PAUSES_MAX = 0.001, 8
 """How long the transport gets, and how often, to hand over who has come. By the clock: turns of the
 loop in a row would keep its thread from the core."""
 
+CROWD = 64
+"""From so many waiting calls on more may be in the transport whenever some are let in; ..."""
+HEARS_EVERY_S = 0.5
+"""... with fewer it is enough to see now and then."""
+
 _Queues = OrderedDict[str, deque[asyncio.Future[None]]]
 
 
@@ -36,6 +41,7 @@ class Lane:
         """How many work now."""
         self._waiting = 0
         self._came = 0
+        self._hears_at = 0.0
         self._left = asyncio.Event()
         self._queues: tuple[_Queues, _Queues] = (OrderedDict(), OrderedDict())
         self._usher: asyncio.Task[None] | None = None
@@ -86,17 +92,26 @@ class Lane:
                 while self.working >= self._working_max:
                     self._left.clear()
                     await self._left.wait()
-                for _ in range(PAUSES_MAX):
-                    came = self._came
-                    await asyncio.sleep(PAUSE_S)
-                    if self._came == came:
-                        break
+                await self._hear()
                 while self.working < self._working_max and (turn := self._next()) is not None:
                     self.working += 1
                     self._waiting -= 1
                     turn.set_result(None)
         finally:
             self._usher = None
+
+    async def _hear(self) -> None:
+        """Let the transport hand over who has come, where there may be many of them."""
+        loop = asyncio.get_running_loop()
+        if self._waiting < CROWD and loop.time() < self._hears_at:
+            return
+        for _ in range(PAUSES_MAX):
+            came = self._came
+            await asyncio.sleep(PAUSE_S)
+            if self._came == came:
+                break
+        if self._waiting < CROWD:
+            self._hears_at = loop.time() + HEARS_EVERY_S
 
     def _next(self) -> "asyncio.Future[None] | None":
         """Return who waits longest on the connection whose turn it is; None: nobody waits."""

@@ -43,7 +43,7 @@ class Settings(BaseSettings):
     """The most calls at a time, open streams included; more are refused with OVERLOADED."""
     streams_max: Annotated[int, Field(ge=1, le=1_000)] = 32
     """The most calls at a time on one connection; a client library holds back more by itself."""
-    lookups_max: Annotated[int, Field(ge=1, le=1_000)] = 64
+    lookups_max: Annotated[int, Field(ge=1, le=1_000)] = 48
     """How many questions about one person are worked on at a time ..."""
     lookups_waiting_max: Annotated[int, Field(ge=0)] = 1_024
     """... and how many wait, urgent ones first; more are refused with OVERLOADED."""
