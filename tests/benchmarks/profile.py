@@ -1,7 +1,7 @@
 """What a lookup costs, stage by stage: ``make profile``.
 
 The servicer is called in this process, on the gateway's core and without a socket, with a fine
-timer at the seams of its work. The time that no other stage takes is the wait for the read: 64
+timer at the seams of its work. The time that no other stage takes is the wait for the read: 48
 callers at a time share it. Beside the stages stands the RPC's own cost, the CPU time that
 a gateway takes for one that asks nothing, and what it takes for a whole lookup.
 """
@@ -47,7 +47,7 @@ from tests.postgres import running_postgres
 PEOPLE = 20_000
 LOOKUPS = 6_000
 WARM_LOOKUPS = 500
-CALLERS = (1, 64)
+CALLERS = (1, 48)
 READ = "wait for the read"
 STAGES = ("deserialise", "check fields", READ, "decide", "build the answer", "serialise")
 P = ParamSpec("P")
