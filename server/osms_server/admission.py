@@ -29,8 +29,8 @@ class Lane:
 
     Those who wait are taken urgent ones first, and in turns by the connection they came on: one
     that sends without pause is held back by its own limit of streams, and holds up nobody else.
-    For that all who have come must be known, so nobody is taken while others are still handed over:
-    they would wait in the transport, where first come is first served.
+    For that all who have come must be known: where there may be many, those whom the transport
+    still holds, first come first served, are handed over before anybody is taken.
     """
 
     def __init__(self, name: str, *, working_max: int, waiting_max: int) -> None:

@@ -23,10 +23,10 @@ _FUNDING = {
 _GROUND = {
     ground: core_pb2.Ground.Value(f"GROUND_{ground}") for ground in rules.redact(rules.Ground)
 }
-KEPT_MAX = 65_536
-"""How many answers are kept to be copied."""
-
 _STEP = {step: core_pb2.NextStepCode.Value(f"NEXT_STEP_CODE_{step}") for step in rules.NextStep}
+
+KEPT_MAX = 16_384
+"""How many answers are kept to be copied: as many as decisions are kept to be shared."""
 
 
 def decide(view: View, iin: int, day: date) -> rules.Decision:

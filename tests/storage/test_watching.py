@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import check_digit, format_iin
+from osms_server.errors import Reason, RequestError
 from osms_server.watching import changelog, watch
 from osms_server.watching.changelog import NEAR_STEPS, ChangeLog
 from osms_server.watching.teller import Teller
@@ -22,7 +23,7 @@ from osms_storage.errors import StoreUnavailableError
 from osms_storage.migrations import migrate
 from osms_storage.pulse import read_pulse
 from osms_storage.rebuilds import begin_rebuild, newest_law, rebuild_part
-from osms_storage.rosters import RosterList, replace_members
+from osms_storage.rosters import RosterList, find_roster, replace_members
 from osms_storage.schema import batch, census, ledger, standing, touched
 from osms_storage.store import Store, newest_revision
 from tests.storage.conftest import Copy, StoreFactory
@@ -131,6 +132,33 @@ async def test_a_roster_s_states_come_in_parts_with_the_changes_between(
         assert [bool(part.resume_token) for part in parts] == [False, False, True]
         assert (await anext(responses)).HasField("checkpoint")
         await responses.aclose()
+
+
+async def test_a_roster_of_other_members_is_watched_anew(new_store: StoreFactory) -> None:
+    """A token tells of the members it was given out for: others would have no states."""
+    async with new_store(clock()) as store:
+
+        async def put(*people: int) -> None:
+            listed = RosterList("clinic", TODAY, dict.fromkeys(people, (0, None)), ())
+            async with store.writing("ROSTER") as unit:
+                known = await find_roster(unit.connection, "clinic")
+                await replace_members(unit.connection, known, listed, listed.content())
+
+        async def first(token: str) -> pb.WatchConsumersResponse:
+            request = pb.WatchConsumersRequest(roster="clinic", resume_token=token)
+            async with aclosing(watch.Watching(store, IMPATIENT).watch(request)) as responses:
+                return await anext(responses)
+
+        await put(*PEOPLE[:3])
+        await pay(store, "P", *PEOPLE[:3])
+        await tell_all(store)
+        token = (await first("")).resume_token
+        await put(*PEOPLE[:3])
+        assert (await first(token)).HasField("checkpoint")
+        await put(*PEOPLE[:4])
+        with pytest.raises(RequestError) as caught:
+            await first(token)
+        assert caught.value.reason == Reason.ERROR_REASON_RESUME_TOKEN_EXPIRED
 
 
 async def test_midnight_looks_only_at_answers_that_end(new_store: StoreFactory) -> None:
@@ -251,7 +279,8 @@ async def test_a_ledger_damaged_after_it_was_told_of_stops_nobody(
     new_store: StoreFactory,
 ) -> None:
     """It is set aside while others are told, and told of when it is mended."""
-    async with new_store(clock()) as store:
+    the_clock = clock()
+    async with new_store(the_clock) as store:
         await pay(store, "P", *PEOPLE[:2])
         await tell_all(store)
         watcher = Watcher(store, PEOPLE)
@@ -259,6 +288,9 @@ async def test_a_ledger_damaged_after_it_was_told_of_stops_nobody(
         async with store.writing("TEST") as unit:
             damaged = update(ledger).where(ledger.c.iin == PEOPLE[0]).values(spans=b"\x01")
             await unit.connection.execute(damaged)
+        # Its answer ends: it is not looked at again and again.
+        the_clock.now += timedelta(days=77)
+        await asyncio.wait_for(tell_all(store), 20)
         await pay(store, "Q", *PEOPLE[:3])
         await tell_all(store)
         await watcher.catch_up()

@@ -79,6 +79,27 @@ async def test_too_many_are_refused_at_once() -> None:
     await asyncio.gather(*tasks)
 
 
+class Fickle(Lane):
+    """A lane whose caller goes away at the very moment at which the turn comes."""
+
+    leaver: asyncio.Task[None]
+
+    def _next(self) -> "asyncio.Future[None] | None":
+        turn = super()._next()
+        asyncio.get_running_loop().call_soon(self.leaver.cancel)
+        return turn
+
+
+async def test_a_turn_that_comes_as_its_caller_goes_is_given_back() -> None:
+    """The place is free again for whoever comes next."""
+    subject = Fickle("desk", working_max=1, waiting_max=1)
+    async with held(subject):
+        (subject.leaver,) = await begin(subject, ("a-0", False), order=[])
+    with pytest.raises(asyncio.CancelledError):
+        await subject.leaver
+    assert subject.working == 0
+
+
 async def test_nobody_overtakes_those_who_wait() -> None:
     """A place that is free while others wait is theirs."""
     subject = lane()

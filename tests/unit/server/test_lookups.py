@@ -63,6 +63,19 @@ async def test_callers_of_one_moment_share_a_read() -> None:
     assert all(ledgers.get(iin) for iin, (_, ledgers) in zip(range(100, 150), answers, strict=True))
 
 
+async def test_who_comes_while_the_loop_turns_shares_the_read() -> None:
+    """Calls of one moment are handed over one by one, some turns of the loop apart."""
+    reader = Reader()
+    lookups = lookups_of(reader)
+    tasks = []
+    for iin in range(100, 105):
+        tasks.append(asyncio.create_task(lookups.read([iin])))
+        for _ in range(3):
+            await asyncio.sleep(0)
+    await asyncio.gather(*tasks)
+    assert reader.reads == [5]
+
+
 async def test_nobody_reads_while_a_read_is_under_way() -> None:
     """A small read that comes amid a large one waits: they have one connection."""
     lookups = lookups_of(Reader())
