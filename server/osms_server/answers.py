@@ -12,10 +12,11 @@ from osms_server.inquiry import View
 from osms_server.rules.texts import Language
 from osms_storage.records import PersonName
 
-_STATUS = {
+STATUS = {
     status: core_pb2.EligibilityStatus.Value(f"ELIGIBILITY_STATUS_{status}")
     for status in rules.Status
 }
+"""The contract's numbers of statuses."""
 _FUNDING = {
     source: core_pb2.FundingSource.Value(f"FUNDING_SOURCE_{source}")
     for source in rules.FundingSource
@@ -98,7 +99,7 @@ def _said(
     step = rules.next_step(decision, stale=bool(stale_sources))
     shown = rules.redact(decision.grounds)
     answer = core_pb2.Eligibility(
-        status=_STATUS[decision.status],
+        status=STATUS[decision.status],
         funding_source=_FUNDING[decision.funding_source],
         grounds=[_GROUND[ground] for ground in shown],
         next_step=core_pb2.NextStep(code=_STEP[step]),

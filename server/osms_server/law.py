@@ -151,6 +151,10 @@ class Laws:
             self._looking.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(self._looking)
 
+    async def window(self, now: datetime) -> Window:
+        """Return today in Almaty, and the days that may be asked about now."""
+        return (await self.newest()).window(almaty_date(now))
+
     async def _look(self, now: float) -> Law:
         try:
             self._newest = await self.refresh()

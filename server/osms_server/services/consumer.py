@@ -9,7 +9,7 @@ import grpc
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import consumer_service_pb2_grpc, core_pb2
-from osms.values import almaty_date, parse_iins
+from osms.values import parse_iins
 from osms_server import answers, explanation
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
@@ -87,7 +87,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         """Answer for one person and one day."""
         now = self._store.clock()
         fields = Fields()
-        window = await self._window(now)
+        window = await self._laws.window(now)
         question = _question(fields, request, request.service_date, window)
         known = fields.known(request.known, now)
         _at_least(fields, request.at_least_revision, known)
@@ -160,7 +160,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
         now = self._store.clock()
         fields = Fields()
-        window = await self._window(now)
+        window = await self._laws.window(now)
         iin = fields.iin(request.iin)
         day = fields.service_date(request.service_date, "service_date", window)
         known = fields.known(request.known, now)
@@ -178,7 +178,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         """Return what all questions share, once the revision that they ask for is there."""
         now = self._store.clock()
         fields = Fields()
-        window = await self._window(now)
+        window = await self._laws.window(now)
         fields.service_date(options.service_date, "options.service_date", window)
         known = fields.known(options.known, now, "options.known")
         _at_least(fields, options.at_least_revision, known, "options.")
@@ -199,7 +199,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         if len(items) > limit:
             raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
-        window = await self._window(now)
+        window = await self._laws.window(now)
         questions: list[_Question | pb.LookupError] = []
         for start in range(0, len(items), CHECKED_AT_A_TIME):
             if start:
@@ -230,11 +230,6 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             )
             if checked.states_identity:
                 answer.identity_match = _identity_match(checked, names)
-
-    async def _window(self, now: datetime) -> Window:
-        """Return today in Almaty, and the first and last day that may be asked about."""
-        law = await self._laws.newest()
-        return law.window(almaty_date(now))
 
     async def _names(
         self, questions: Sequence[_Question], view: View

@@ -14,7 +14,7 @@ from osms.values import almaty_date
 from osms_server import answers, pages, rosters
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import Fields, Window
+from osms_server.fields import Fields
 from osms_server.inquiry import Inquiry, View
 from osms_server.intake import Room
 from osms_server.law import Laws
@@ -139,7 +139,9 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     async def _report(self, request: pb.GetRosterReportRequest) -> pb.GetRosterReportResponse:
         fields = Fields()
         code = roster_code(fields, request.roster, "roster")
-        day = fields.service_date(request.service_date, "service_date", await self._window())
+        day = fields.service_date(
+            request.service_date, "service_date", await self._laws.window(self._store.clock())
+        )
         lapsing_by = _lapsing_by(fields, request.lapsing_by, day) or rosters.next_month_end(day)
         if not 0 <= request.norm_tiyn_per_head <= NORM_MAX_TIYN:
             fields.violate("norm_tiyn_per_head", f"must be from 0 to {NORM_MAX_TIYN}")
@@ -177,7 +179,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     async def _list(self, request: pb.ListRosterMembersRequest) -> pb.ListRosterMembersResponse:
         fields = Fields()
         code = roster_code(fields, request.roster, "roster")
-        window = await self._window()
+        window = await self._laws.window(self._store.clock())
         day = fields.service_date(request.service_date, "service_date", window)
         size = pages.page_size(
             fields, request.page_size, most=PAGE_SIZE_MAX, default=PAGE_SIZE_DEFAULT
@@ -241,10 +243,6 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             if number % DECIDED_AT_A_TIME == 0:
                 await self._lanes.give_way()
         return found
-
-    async def _window(self) -> Window:
-        law = await self._laws.newest()
-        return law.window(almaty_date(self._store.clock()))
 
 
 async def _next(requests: AsyncIterator[pb.SyncRosterRequest]) -> pb.SyncRosterRequest | None:

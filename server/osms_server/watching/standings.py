@@ -5,16 +5,12 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from osms.v1 import consumer_service_pb2 as pb
-from osms.v1 import core_pb2
 from osms_server import rules
+from osms_server.answers import STATUS
 from osms_server.law import Law
 from osms_storage.changes import State
 from osms_storage.ledgers import StoredLedger, decode
 
-_STATUS = {
-    status: core_pb2.EligibilityStatus.Value(f"ELIGIBILITY_STATUS_{status}")
-    for status in rules.Status
-}
 _CAUSES = {
     "REGISTER": pb.CHANGE_CAUSE_PAYMENT,
     "RESOLUTION": pb.CHANGE_CAUSE_PAYMENT,
@@ -29,7 +25,7 @@ _CAUSES = {
 PREPAID_MONTHS = 36
 """More months than must be paid in advance together, now or by any law to come."""
 
-UNKNOWN = State(_STATUS[rules.Status.UNKNOWN_CONSUMER], None, None)
+UNKNOWN = State(STATUS[rules.Status.UNKNOWN_CONSUMER], None, None)
 """The state of a person of whom nothing is known."""
 
 
@@ -53,7 +49,7 @@ class Known:
         """Return what is told of the answer for today, or for the system's first day if later."""
         decision = self.on(max(today, self.parameters.first_day))
         return State(
-            _STATUS[decision.status],
+            STATUS[decision.status],
             _ordinal(decision.valid_through),
             _ordinal(decision.covered_through),
         )
