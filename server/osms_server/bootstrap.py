@@ -121,6 +121,8 @@ async def running_gateway(
         health_servicer = _register(guarded, store, settings, stopping)
         guarded.add_generic_rpc_handlers(tuple(extra_handlers))
         port = _listen(server, settings.listen)
+        # Before the first call: none may hear that a service of the contract is not there.
+        await _check_health(store, health_servicer)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer))
         telling = _begin_to_tell(store, settings)
@@ -216,18 +218,23 @@ def _begin_to_tell(store: Store, settings: Settings) -> "asyncio.Future[None]":
 
 
 async def _watch_health(store: Store, servicer: health.HealthServicer) -> None:
-    """Keep health at what the store can do: a store that cannot be read answers nobody."""
+    """Keep health at what the store can do."""
     while True:
-        status = health_pb2.HealthCheckResponse.SERVING
-        try:
-            await check_schema(store)
-        except Exception as exc:
-            status = health_pb2.HealthCheckResponse.NOT_SERVING
-            if not isinstance(exc, StoreError):
-                _log.error("health check", places=logs.places(exc))
-        for name in ("", *SERVICES):
-            await servicer.set(name, status)
         await asyncio.sleep(HEALTH_CHECK_EVERY_S)
+        await _check_health(store, servicer)
+
+
+async def _check_health(store: Store, servicer: health.HealthServicer) -> None:
+    """Let health say what the store can do now: a store that cannot be read answers nobody."""
+    status = health_pb2.HealthCheckResponse.SERVING
+    try:
+        await check_schema(store)
+    except Exception as exc:
+        status = health_pb2.HealthCheckResponse.NOT_SERVING
+        if not isinstance(exc, StoreError):
+            _log.error("health check", places=logs.places(exc))
+    for name in ("", *SERVICES):
+        await servicer.set(name, status)
 
 
 def _loopback(host: str) -> bool:

@@ -1,5 +1,6 @@
 """A gateway that starts, is asked how it is, is stopped, and is killed."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import payment_service_pb2 as pb
 from osms_client.testing import RunningGateway
+from osms_server import bootstrap
+from osms_server.settings import Settings
+from osms_storage.store import Store
 from tests.integration import feeds, lookups, registers
 from tests.integration.gateways import serving
 from tests.integration.people import new_iin
@@ -55,6 +59,27 @@ def test_health_says_serving_for_the_whole_and_for_each_service(stubs: Stubs, se
     health = health_pb2_grpc.HealthStub(stubs.channel)
     answer = health.Check(health_pb2.HealthCheckRequest(service=service), timeout=DEADLINE_S)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_health_knows_every_service_from_the_first_call_on(
+    prepared_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway takes calls only when health can say how it is, however long the store takes."""
+    check = bootstrap.check_schema
+
+    async def slow_check(store: Store) -> None:
+        await asyncio.sleep(0.3)
+        await check(store)
+
+    monkeypatch.setattr(bootstrap, "check_schema", slow_check)
+    settings = Settings(store=str(prepared_store), listen="127.0.0.1:0")
+    async with (
+        bootstrap.running_gateway(settings) as gateway,
+        grpc.aio.insecure_channel(gateway.address) as channel,
+    ):
+        request = health_pb2.HealthCheckRequest(service="osms.v1.CategoryService")
+        answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=DEADLINE_S)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def test_health_knows_no_other_service(stubs: Stubs) -> None:
