@@ -54,7 +54,9 @@ class Ground(StrEnum):
     DECEASED = "DECEASED"
     UNIVERSAL = "UNIVERSAL"
     BUDGET_PAID = "BUDGET_PAID"
-    """The state pays or the law exempts; which of the two is not disclosed."""
+    """The state pays or the law exempts; which of the two, operators of the Fund alone are told."""
+    EXEMPT = "EXEMPT"
+    STATE_PAID = "STATE_PAID"
     SETTLED_MONTHS = "SETTLED_MONTHS"
     RETENTION = "RETENTION"
     PREPAID = "PREPAID"
@@ -222,9 +224,12 @@ class CategoryKind(StrEnum):
 
 
 class AssignmentKind(StrEnum):
-    """What a span is to a caller who may not see categories."""
+    """What an assignment gives."""
 
     BUDGET_PAID = "BUDGET_PAID"
+    """The state pays or the law exempts; which of the two, operators of the Fund alone are told."""
+    STATE_PAID = "STATE_PAID"
+    EXEMPT = "EXEMPT"
     ON_VISIT = "ON_VISIT"
     UNRECOGNISED = "UNRECOGNISED"
 

@@ -14,7 +14,7 @@ PROTOBUF_STAMP = re.compile(
     r"ValidateProtobufRuntimeVersion\(\s*_runtime_version\.Domain\.PUBLIC,"
     r"\s*(\d+),\s*(\d+),\s*(\d+),"
 )
-REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[\w,]+\])?(>=|==)([\w.]+)$")
+REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[\w,]+\])?(>=|==)([\w.]+)(?:; .*)?$")
 
 
 @pytest.fixture(scope="module")

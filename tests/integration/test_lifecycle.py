@@ -20,6 +20,7 @@ from osms.v1 import payment_service_pb2 as pb
 from osms_client.testing import RunningGateway
 from osms_server import bootstrap
 from osms_server.settings import Settings
+from osms_storage.migrations import check_schema
 from osms_storage.store import Store
 from tests.integration import feeds, lookups, registers
 from tests.integration.gateways import serving
@@ -65,13 +66,12 @@ async def test_health_knows_every_service_from_the_first_call_on(
     prepared_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gateway takes calls only when health can say how it is, however long the store takes."""
-    check = bootstrap.check_schema
 
     async def slow_check(store: Store) -> None:
         await asyncio.sleep(0.3)
-        await check(store)
+        await check_schema(store)
 
-    monkeypatch.setattr(bootstrap, "check_schema", slow_check)
+    monkeypatch.setattr("osms_server.bootstrap.check_schema", slow_check)
     settings = Settings(store=str(prepared_store), listen="127.0.0.1:0")
     async with (
         bootstrap.running_gateway(settings) as gateway,

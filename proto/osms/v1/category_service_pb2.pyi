@@ -166,19 +166,27 @@ class _AssignmentKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Assign
     ASSIGNMENT_KIND_UNSPECIFIED: _AssignmentKind.ValueType  # 0
     """Never sent in an answer."""
     ASSIGNMENT_KIND_BUDGET_PAID: _AssignmentKind.ValueType  # 1
-    """The state pays, or the law exempts."""
+    """The state pays, or the law exempts; to callers who may not know which."""
     ASSIGNMENT_KIND_ON_VISIT: _AssignmentKind.ValueType  # 2
     """Care is paid for on a visit."""
+    ASSIGNMENT_KIND_STATE_PAID: _AssignmentKind.ValueType  # 3
+    """The state pays. Told to operators of the Fund only."""
+    ASSIGNMENT_KIND_EXEMPT: _AssignmentKind.ValueType  # 4
+    """The law exempts. Told to operators of the Fund only."""
 
 class AssignmentKind(_AssignmentKind, metaclass=_AssignmentKindEnumTypeWrapper):
-    """What an assignment is to a caller who may not see categories."""
+    """What an assignment gives."""
 
 ASSIGNMENT_KIND_UNSPECIFIED: AssignmentKind.ValueType  # 0
 """Never sent in an answer."""
 ASSIGNMENT_KIND_BUDGET_PAID: AssignmentKind.ValueType  # 1
-"""The state pays, or the law exempts."""
+"""The state pays, or the law exempts; to callers who may not know which."""
 ASSIGNMENT_KIND_ON_VISIT: AssignmentKind.ValueType  # 2
 """Care is paid for on a visit."""
+ASSIGNMENT_KIND_STATE_PAID: AssignmentKind.ValueType  # 3
+"""The state pays. Told to operators of the Fund only."""
+ASSIGNMENT_KIND_EXEMPT: AssignmentKind.ValueType  # 4
+"""The law exempts. Told to operators of the Fund only."""
 Global___AssignmentKind: _TypeAlias = AssignmentKind  # noqa: Y015
 
 @_typing.final
@@ -839,22 +847,30 @@ class Assignment(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     ASSIGNED_ON_FIELD_NUMBER: _builtins.int
     REMOVED_ON_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     kind: Global___AssignmentKind.ValueType
     """What it is."""
     assigned_on: _builtins.str
     """The first day it counts."""
     removed_on: _builtins.str
     """The first day it no longer counts. Empty: not removed."""
+    category: _builtins.str
+    """The category code. Empty where the caller may not know it."""
+    source: _builtins.str
+    """Code of the source that assigned it. Empty where the caller may not know it."""
     def __init__(
         self,
         *,
         kind: Global___AssignmentKind.ValueType = ...,
         assigned_on: _builtins.str = ...,
         removed_on: _builtins.str = ...,
+        category: _builtins.str = ...,
+        source: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_on", b"assigned_on", "kind", b"kind", "removed_on", b"removed_on"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assigned_on", b"assigned_on", "category", b"category", "kind", b"kind", "removed_on", b"removed_on", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

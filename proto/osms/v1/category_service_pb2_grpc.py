@@ -99,7 +99,7 @@ class CategoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCategories(self, request, context):
-        """Lists the categories of the reference data.
+        """Lists the categories of the reference data; restricted ones only to operators of the Fund.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,7 +107,8 @@ class CategoryServiceServicer(object):
 
     def ListAssignments(self, request, context):
         """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-        category it is, who says so, and anything restricted, is not disclosed.
+        category it is, and who says so, is told to operators of the Fund only; the person's own portal
+        is told the codes that are not restricted.
 
         INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
         """

@@ -53,10 +53,11 @@ class CategoryServiceStub:
     ListSources: _grpc.UnaryUnaryMultiCallable[_category_service_pb2.ListSourcesRequest, _category_service_pb2.ListSourcesResponse]
     """Lists every source's feeds, how fresh they are, and what is held."""
     ListCategories: _grpc.UnaryUnaryMultiCallable[_category_service_pb2.ListCategoriesRequest, _category_service_pb2.ListCategoriesResponse]
-    """Lists the categories of the reference data."""
+    """Lists the categories of the reference data; restricted ones only to operators of the Fund."""
     ListAssignments: _grpc.UnaryUnaryMultiCallable[_category_service_pb2.ListAssignmentsRequest, _category_service_pb2.ListAssignmentsResponse]
     """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-    category it is, who says so, and anything restricted, is not disclosed.
+    category it is, and who says so, is told to operators of the Fund only; the person's own portal
+    is told the codes that are not restricted.
 
     INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
     """
@@ -86,10 +87,11 @@ class CategoryServiceAsyncStub(CategoryServiceStub):
     ListSources: _aio.UnaryUnaryMultiCallable[_category_service_pb2.ListSourcesRequest, _category_service_pb2.ListSourcesResponse]  # type: ignore[assignment]
     """Lists every source's feeds, how fresh they are, and what is held."""
     ListCategories: _aio.UnaryUnaryMultiCallable[_category_service_pb2.ListCategoriesRequest, _category_service_pb2.ListCategoriesResponse]  # type: ignore[assignment]
-    """Lists the categories of the reference data."""
+    """Lists the categories of the reference data; restricted ones only to operators of the Fund."""
     ListAssignments: _aio.UnaryUnaryMultiCallable[_category_service_pb2.ListAssignmentsRequest, _category_service_pb2.ListAssignmentsResponse]  # type: ignore[assignment]
     """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-    category it is, who says so, and anything restricted, is not disclosed.
+    category it is, and who says so, is told to operators of the Fund only; the person's own portal
+    is told the codes that are not restricted.
 
     INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
     """
@@ -140,7 +142,7 @@ class CategoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _category_service_pb2.ListCategoriesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_category_service_pb2.ListCategoriesResponse, _abc.Awaitable[_category_service_pb2.ListCategoriesResponse]]:
-        """Lists the categories of the reference data."""
+        """Lists the categories of the reference data; restricted ones only to operators of the Fund."""
 
     @_abc_1.abstractmethod
     def ListAssignments(
@@ -149,7 +151,8 @@ class CategoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_category_service_pb2.ListAssignmentsResponse, _abc.Awaitable[_category_service_pb2.ListAssignmentsResponse]]:
         """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-        category it is, who says so, and anything restricted, is not disclosed.
+        category it is, and who says so, is told to operators of the Fund only; the person's own portal
+        is told the codes that are not restricted.
 
         INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
         """

@@ -118,6 +118,42 @@ bills of care from `effective_on` on again.
 """
 Global___ChangeKind: _TypeAlias = ChangeKind  # noqa: Y015
 
+class _ReceiptVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReceiptVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReceiptVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECEIPT_VERDICT_UNSPECIFIED: _ReceiptVerdict.ValueType  # 0
+    """Never sent in an answer."""
+    RECEIPT_VERDICT_GENUINE: _ReceiptVerdict.ValueType  # 1
+    """Genuine, about this person, and the same question is answered the same."""
+    RECEIPT_VERDICT_NOT_GENUINE: _ReceiptVerdict.ValueType  # 2
+    """No receipt, or changed, or signed by a key that is not this gateway's."""
+    RECEIPT_VERDICT_OTHER_PERSON: _ReceiptVerdict.ValueType  # 3
+    """Genuine, but about another person."""
+    RECEIPT_VERDICT_NOT_REPEATED: _ReceiptVerdict.ValueType  # 4
+    """Genuine and about this person, but asked about what it knew then, the gateway answers
+    otherwise now: a defect, to be reported.
+    """
+
+class ReceiptVerdict(_ReceiptVerdict, metaclass=_ReceiptVerdictEnumTypeWrapper):
+    """What a receipt is worth."""
+
+RECEIPT_VERDICT_UNSPECIFIED: ReceiptVerdict.ValueType  # 0
+"""Never sent in an answer."""
+RECEIPT_VERDICT_GENUINE: ReceiptVerdict.ValueType  # 1
+"""Genuine, about this person, and the same question is answered the same."""
+RECEIPT_VERDICT_NOT_GENUINE: ReceiptVerdict.ValueType  # 2
+"""No receipt, or changed, or signed by a key that is not this gateway's."""
+RECEIPT_VERDICT_OTHER_PERSON: ReceiptVerdict.ValueType  # 3
+"""Genuine, but about another person."""
+RECEIPT_VERDICT_NOT_REPEATED: ReceiptVerdict.ValueType  # 4
+"""Genuine and about this person, but asked about what it knew then, the gateway answers
+otherwise now: a defect, to be reported.
+"""
+Global___ReceiptVerdict: _TypeAlias = ReceiptVerdict  # noqa: Y015
+
 @_typing.final
 class LookupConsumerRequest(_message.Message):
     """One question."""
@@ -133,6 +169,7 @@ class LookupConsumerRequest(_message.Message):
     SURNAME_FIELD_NUMBER: _builtins.int
     AT_LEAST_REVISION_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    ISSUE_RECEIPT_FIELD_NUMBER: _builtins.int
     iin: _builtins.str
     """Required. Whom the question is about."""
     service_date: _builtins.str
@@ -142,7 +179,7 @@ class LookupConsumerRequest(_message.Message):
     purpose: _core_pb2.Purpose.ValueType
     """Required. Why you ask."""
     case_reference: _builtins.str
-    """Your own number of the case. At most 64 characters, no IIN. Checked, not kept yet."""
+    """Your own number of the case. At most 64 characters, no IIN. Kept in the access log."""
     birth_date: _builtins.str
     """The person's birth date, if you want the identity compared."""
     surname: _builtins.str
@@ -153,6 +190,8 @@ class LookupConsumerRequest(_message.Message):
     """
     language: _core_pb2.Language.ValueType
     """The language of texts. Unspecified: Kazakh."""
+    issue_receipt: _builtins.bool
+    """Whether the answer shall carry a receipt, a signed statement of it."""
     @_builtins.property
     def known(self) -> _core_pb2.KnowledgeTime:
         """Answer as it would have been answered at this moment. Unset: now."""
@@ -169,10 +208,11 @@ class LookupConsumerRequest(_message.Message):
         surname: _builtins.str = ...,
         at_least_revision: _builtins.int = ...,
         language: _core_pb2.Language.ValueType = ...,
+        issue_receipt: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["known", b"known"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_revision", b"at_least_revision", "birth_date", b"birth_date", "case_reference", b"case_reference", "iin", b"iin", "known", b"known", "language", b"language", "purpose", b"purpose", "service_date", b"service_date", "surname", b"surname"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_revision", b"at_least_revision", "birth_date", b"birth_date", "case_reference", b"case_reference", "iin", b"iin", "issue_receipt", b"issue_receipt", "known", b"known", "language", b"language", "purpose", b"purpose", "service_date", b"service_date", "surname", b"surname"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -986,3 +1026,154 @@ class WatchConsumersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 
 Global___WatchConsumersResponse: _TypeAlias = WatchConsumersResponse  # noqa: Y015
+
+@_typing.final
+class VerifyReceiptRequest(_message.Message):
+    """Asks about a receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    IIN_FIELD_NUMBER: _builtins.int
+    receipt: _builtins.str
+    """Required. The receipt, as it was given out. At most 4,096 characters."""
+    iin: _builtins.str
+    """Required. Whom it is said to be about."""
+    def __init__(
+        self,
+        *,
+        receipt: _builtins.str = ...,
+        iin: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["iin", b"iin", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyReceiptRequest: _TypeAlias = VerifyReceiptRequest  # noqa: Y015
+
+@_typing.final
+class ReceiptStatement(_message.Message):
+    """What a receipt says. It is a JSON Web Signature (RFC 7515, compact, EdDSA) whose claims have
+    the names in brackets. It names no person: that is a hash with a key that only gateways have.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
+    SERVICE_DATE_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    RULESET_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """Which answer it is [jti]."""
+    client: _builtins.str
+    """The client that asked [sub]."""
+    person: _builtins.str
+    """Whom it asked about, as a keyed hash of the IIN, in base64url [person]."""
+    service_date: _builtins.str
+    """The day of care [service_date]."""
+    status: _core_pb2.EligibilityStatus.ValueType
+    """The answer [status, by the name without its prefix]."""
+    ruleset: _builtins.str
+    """The version of the rules that decided [ruleset]."""
+    revision: _builtins.int
+    """The store revision the answer was computed at [revision]."""
+    purpose: _core_pb2.Purpose.ValueType
+    """Why it was asked [purpose, by the name without its prefix]."""
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp:
+        """When [iat, seconds since 1970 UTC]."""
+
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        client: _builtins.str = ...,
+        person: _builtins.str = ...,
+        service_date: _builtins.str = ...,
+        status: _core_pb2.EligibilityStatus.ValueType = ...,
+        ruleset: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+        purpose: _core_pb2.Purpose.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "decided_at", b"decided_at", "decision_id", b"decision_id", "person", b"person", "purpose", b"purpose", "revision", b"revision", "ruleset", b"ruleset", "service_date", b"service_date", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiptStatement: _TypeAlias = ReceiptStatement  # noqa: Y015
+
+@_typing.final
+class VerifyReceiptResponse(_message.Message):
+    """What came of the check of a receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    STATEMENT_FIELD_NUMBER: _builtins.int
+    verdict: Global___ReceiptVerdict.ValueType
+    """What it is worth."""
+    @_builtins.property
+    def statement(self) -> Global___ReceiptStatement:
+        """What it says. Unset if it is not genuine or about another person."""
+
+    def __init__(
+        self,
+        *,
+        verdict: Global___ReceiptVerdict.ValueType = ...,
+        statement: Global___ReceiptStatement | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["statement", b"statement", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VerifyReceiptResponse: _TypeAlias = VerifyReceiptResponse  # noqa: Y015
+
+@_typing.final
+class ListReceiptKeysRequest(_message.Message):
+    """Asks for the public keys of receipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiptKeysRequest: _TypeAlias = ListReceiptKeysRequest  # noqa: Y015
+
+@_typing.final
+class ListReceiptKeysResponse(_message.Message):
+    """The public keys of receipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JWKS_FIELD_NUMBER: _builtins.int
+    jwks: _builtins.str
+    """A JSON Web Key Set (RFC 7517): Ed25519 keys, newest first, each with its `kid`."""
+    def __init__(
+        self,
+        *,
+        jwks: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwks", b"jwks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReceiptKeysResponse: _TypeAlias = ListReceiptKeysResponse  # noqa: Y015

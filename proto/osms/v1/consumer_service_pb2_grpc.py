@@ -28,6 +28,12 @@ if _version_not_supported:
 class ConsumerServiceStub(object):
     """Tells whether a person is insured on a day, and why.
 
+    Who asks must be known, have the role that a call needs and the purpose that it states: else
+    UNAUTHENTICATED or PERMISSION_DENIED, before anything else is looked at, whoever the question is
+    about. Every answer about a person is in the access log before it leaves; UNAVAILABLE
+    (ACCESS_LOG_UNAVAILABLE, with RetryInfo) while that cannot be written. RESOURCE_EXHAUSTED
+    (QUOTA_EXCEEDED, with RetryInfo) for a caller who asks for more than was agreed.
+
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     That says nothing about the person: never store it as "not insured". Every RPC may answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where more is asked than can be answered soon; a
@@ -65,10 +71,26 @@ class ConsumerServiceStub(object):
                 request_serializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersRequest.SerializeToString,
                 response_deserializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersResponse.FromString,
                 _registered_method=True)
+        self.VerifyReceipt = channel.unary_unary(
+                '/osms.v1.ConsumerService/VerifyReceipt',
+                request_serializer=osms_dot_v1_dot_consumer__service__pb2.VerifyReceiptRequest.SerializeToString,
+                response_deserializer=osms_dot_v1_dot_consumer__service__pb2.VerifyReceiptResponse.FromString,
+                _registered_method=True)
+        self.ListReceiptKeys = channel.unary_unary(
+                '/osms.v1.ConsumerService/ListReceiptKeys',
+                request_serializer=osms_dot_v1_dot_consumer__service__pb2.ListReceiptKeysRequest.SerializeToString,
+                response_deserializer=osms_dot_v1_dot_consumer__service__pb2.ListReceiptKeysResponse.FromString,
+                _registered_method=True)
 
 
 class ConsumerServiceServicer(object):
     """Tells whether a person is insured on a day, and why.
+
+    Who asks must be known, have the role that a call needs and the purpose that it states: else
+    UNAUTHENTICATED or PERMISSION_DENIED, before anything else is looked at, whoever the question is
+    about. Every answer about a person is in the access log before it leaves; UNAVAILABLE
+    (ACCESS_LOG_UNAVAILABLE, with RetryInfo) while that cannot be written. RESOURCE_EXHAUSTED
+    (QUOTA_EXCEEDED, with RetryInfo) for a caller who asks for more than was agreed.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     That says nothing about the person: never store it as "not insured". Every RPC may answer
@@ -140,6 +162,25 @@ class ConsumerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def VerifyReceipt(self, request, context):
+        """Tells whether a receipt is this gateway's and unchanged, whether it is about a person, and
+        whether the gateway, asked again about what it knew then, answers the same. A receipt that is
+        not genuine is an answer, not an error.
+
+        INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReceiptKeys(self, request, context):
+        """Lists the public keys that receipts are verified with, of receipts given out in the past too.
+        They hold no secret: keep them, and verify without asking.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsumerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -168,6 +209,16 @@ def add_ConsumerServiceServicer_to_server(servicer, server):
                     request_deserializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersRequest.FromString,
                     response_serializer=osms_dot_v1_dot_consumer__service__pb2.WatchConsumersResponse.SerializeToString,
             ),
+            'VerifyReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.VerifyReceipt,
+                    request_deserializer=osms_dot_v1_dot_consumer__service__pb2.VerifyReceiptRequest.FromString,
+                    response_serializer=osms_dot_v1_dot_consumer__service__pb2.VerifyReceiptResponse.SerializeToString,
+            ),
+            'ListReceiptKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReceiptKeys,
+                    request_deserializer=osms_dot_v1_dot_consumer__service__pb2.ListReceiptKeysRequest.FromString,
+                    response_serializer=osms_dot_v1_dot_consumer__service__pb2.ListReceiptKeysResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'osms.v1.ConsumerService', rpc_method_handlers)
@@ -178,6 +229,12 @@ def add_ConsumerServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class ConsumerService(object):
     """Tells whether a person is insured on a day, and why.
+
+    Who asks must be known, have the role that a call needs and the purpose that it states: else
+    UNAUTHENTICATED or PERMISSION_DENIED, before anything else is looked at, whoever the question is
+    about. Every answer about a person is in the access log before it leaves; UNAVAILABLE
+    (ACCESS_LOG_UNAVAILABLE, with RetryInfo) while that cannot be written. RESOURCE_EXHAUSTED
+    (QUOTA_EXCEEDED, with RetryInfo) for a caller who asks for more than was agreed.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     That says nothing about the person: never store it as "not insured". Every RPC may answer
@@ -310,6 +367,60 @@ class ConsumerService(object):
             '/osms.v1.ConsumerService/WatchConsumers',
             osms_dot_v1_dot_consumer__service__pb2.WatchConsumersRequest.SerializeToString,
             osms_dot_v1_dot_consumer__service__pb2.WatchConsumersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VerifyReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/osms.v1.ConsumerService/VerifyReceipt',
+            osms_dot_v1_dot_consumer__service__pb2.VerifyReceiptRequest.SerializeToString,
+            osms_dot_v1_dot_consumer__service__pb2.VerifyReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReceiptKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/osms.v1.ConsumerService/ListReceiptKeys',
+            osms_dot_v1_dot_consumer__service__pb2.ListReceiptKeysRequest.SerializeToString,
+            osms_dot_v1_dot_consumer__service__pb2.ListReceiptKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

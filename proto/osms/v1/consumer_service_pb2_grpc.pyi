@@ -29,6 +29,12 @@ GRPC_VERSION: str
 class ConsumerServiceStub:
     """Tells whether a person is insured on a day, and why.
 
+    Who asks must be known, have the role that a call needs and the purpose that it states: else
+    UNAUTHENTICATED or PERMISSION_DENIED, before anything else is looked at, whoever the question is
+    about. Every answer about a person is in the access log before it leaves; UNAVAILABLE
+    (ACCESS_LOG_UNAVAILABLE, with RetryInfo) while that cannot be written. RESOURCE_EXHAUSTED
+    (QUOTA_EXCEEDED, with RetryInfo) for a caller who asks for more than was agreed.
+
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     That says nothing about the person: never store it as "not insured". Every RPC may answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where more is asked than can be answered soon; a
@@ -83,10 +89,27 @@ class ConsumerServiceStub:
     whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 IINs.
     UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
     """
+    VerifyReceipt: _grpc.UnaryUnaryMultiCallable[_consumer_service_pb2.VerifyReceiptRequest, _consumer_service_pb2.VerifyReceiptResponse]
+    """Tells whether a receipt is this gateway's and unchanged, whether it is about a person, and
+    whether the gateway, asked again about what it knew then, answers the same. A receipt that is
+    not genuine is an answer, not an error.
+
+    INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+    """
+    ListReceiptKeys: _grpc.UnaryUnaryMultiCallable[_consumer_service_pb2.ListReceiptKeysRequest, _consumer_service_pb2.ListReceiptKeysResponse]
+    """Lists the public keys that receipts are verified with, of receipts given out in the past too.
+    They hold no secret: keep them, and verify without asking.
+    """
 
 @_typing.type_check_only
 class ConsumerServiceAsyncStub(ConsumerServiceStub):
     """Tells whether a person is insured on a day, and why.
+
+    Who asks must be known, have the role that a call needs and the purpose that it states: else
+    UNAUTHENTICATED or PERMISSION_DENIED, before anything else is looked at, whoever the question is
+    about. Every answer about a person is in the access log before it leaves; UNAVAILABLE
+    (ACCESS_LOG_UNAVAILABLE, with RetryInfo) while that cannot be written. RESOURCE_EXHAUSTED
+    (QUOTA_EXCEEDED, with RetryInfo) for a caller who asks for more than was agreed.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     That says nothing about the person: never store it as "not insured". Every RPC may answer
@@ -139,9 +162,26 @@ class ConsumerServiceAsyncStub(ConsumerServiceStub):
     whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 IINs.
     UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
     """
+    VerifyReceipt: _aio.UnaryUnaryMultiCallable[_consumer_service_pb2.VerifyReceiptRequest, _consumer_service_pb2.VerifyReceiptResponse]  # type: ignore[assignment]
+    """Tells whether a receipt is this gateway's and unchanged, whether it is about a person, and
+    whether the gateway, asked again about what it knew then, answers the same. A receipt that is
+    not genuine is an answer, not an error.
+
+    INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+    """
+    ListReceiptKeys: _aio.UnaryUnaryMultiCallable[_consumer_service_pb2.ListReceiptKeysRequest, _consumer_service_pb2.ListReceiptKeysResponse]  # type: ignore[assignment]
+    """Lists the public keys that receipts are verified with, of receipts given out in the past too.
+    They hold no secret: keep them, and verify without asking.
+    """
 
 class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells whether a person is insured on a day, and why.
+
+    Who asks must be known, have the role that a call needs and the purpose that it states: else
+    UNAUTHENTICATED or PERMISSION_DENIED, before anything else is looked at, whoever the question is
+    about. Every answer about a person is in the access log before it leaves; UNAVAILABLE
+    (ACCESS_LOG_UNAVAILABLE, with RetryInfo) while that cannot be written. RESOURCE_EXHAUSTED
+    (QUOTA_EXCEEDED, with RetryInfo) for a caller who asks for more than was agreed.
 
     Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     That says nothing about the person: never store it as "not insured". Every RPC may answer
@@ -221,6 +261,29 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
         violations. NOT_FOUND: ROSTER_NOT_FOUND. OUT_OF_RANGE: RESUME_TOKEN_EXPIRED, also amid a stream
         whose client has fallen back too far. RESOURCE_EXHAUSTED: LIMIT_EXCEEDED above 10,000 IINs.
         UNAVAILABLE: STORE_UNAVAILABLE, SHUTTING_DOWN; what was told before stays valid.
+        """
+
+    @_abc_1.abstractmethod
+    def VerifyReceipt(
+        self,
+        request: _consumer_service_pb2.VerifyReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consumer_service_pb2.VerifyReceiptResponse, _abc.Awaitable[_consumer_service_pb2.VerifyReceiptResponse]]:
+        """Tells whether a receipt is this gateway's and unchanged, whether it is about a person, and
+        whether the gateway, asked again about what it knew then, answers the same. A receipt that is
+        not genuine is an answer, not an error.
+
+        INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+        """
+
+    @_abc_1.abstractmethod
+    def ListReceiptKeys(
+        self,
+        request: _consumer_service_pb2.ListReceiptKeysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_consumer_service_pb2.ListReceiptKeysResponse, _abc.Awaitable[_consumer_service_pb2.ListReceiptKeysResponse]]:
+        """Lists the public keys that receipts are verified with, of receipts given out in the past too.
+        They hold no secret: keep them, and verify without asking.
         """
 
 def add_ConsumerServiceServicer_to_server(servicer: ConsumerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

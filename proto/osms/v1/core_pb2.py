@@ -25,39 +25,39 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12osms/v1/core.proto\x12\x07osms.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x08NextStep\x12#\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x15.osms.v1.NextStepCode\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x8f\x04\n\x0b\x45ligibility\x12\x0b\n\x03iin\x18\x01 \x01(\t\x12.\n\x0eidentity_match\x18\x02 \x01(\x0e\x32\x16.osms.v1.IdentityMatch\x12\x14\n\x0cservice_date\x18\x03 \x01(\t\x12*\n\x06status\x18\x04 \x01(\x0e\x32\x1a.osms.v1.EligibilityStatus\x12.\n\x0e\x66unding_source\x18\x05 \x01(\x0e\x32\x16.osms.v1.FundingSource\x12 \n\x07grounds\x18\x06 \x03(\x0e\x32\x0f.osms.v1.Ground\x12\x15\n\rvalid_through\x18\x07 \x01(\t\x12\x17\n\x0f\x63overed_through\x18\x08 \x01(\t\x12\x16\n\x0e\x61rrears_months\x18\t \x03(\t\x12\x17\n\x0f\x62locking_months\x18\n \x03(\t\x12\x1b\n\x13restore_amount_tiyn\x18\x0b \x01(\x03\x12$\n\tnext_step\x18\x0c \x01(\x0b\x32\x11.osms.v1.NextStep\x12\x15\n\rstale_sources\x18\r \x03(\t\x12\x0f\n\x07ruleset\x18\x0e \x01(\t\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x10 \x01(\t\x12.\n\ndecided_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04text\x18\x12 \x01(\t\"\x8e\x01\n\rAnswerContext\x12\x15\n\rstale_sources\x18\x01 \x03(\t\x12\x0f\n\x07ruleset\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x04 \x01(\t\x12.\n\ndecided_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"d\n\rKnowledgeTime\x12(\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x0c\n\x02on\x18\x02 \x01(\tH\x00\x12\x12\n\x08revision\x18\x03 \x01(\x03H\x00\x42\x07\n\x05known\".\n\tRowTotals\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x13\n\x0b\x61mount_tiyn\x18\x02 \x01(\x03\"\"\n\x05Payer\x12\x0b\n\x03\x62in\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t*W\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bLANGUAGE_KK\x10\x01\x12\x0f\n\x0bLANGUAGE_RU\x10\x02\x12\x0f\n\x0bLANGUAGE_EN\x10\x03*\xc5\x01\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x15\n\x11PURPOSE_RECEPTION\x10\x01\x12\x15\n\x11PURPOSE_ADMISSION\x10\x02\x12\x1d\n\x19PURPOSE_PLANNED_ADMISSION\x10\x03\x12\x13\n\x0fPURPOSE_BILLING\x10\x04\x12\x12\n\x0ePURPOSE_ROSTER\x10\x05\x12\x18\n\x14PURPOSE_SELF_SERVICE\x10\x06\x12\x11\n\rPURPOSE_AUDIT\x10\x07*\xf8\x01\n\x11\x45ligibilityStatus\x12\"\n\x1e\x45LIGIBILITY_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45LIGIBILITY_STATUS_INSURED\x10\x01\x12(\n$ELIGIBILITY_STATUS_INSURED_RETENTION\x10\x02\x12(\n$ELIGIBILITY_STATUS_ELIGIBLE_ON_VISIT\x10\x03\x12\"\n\x1e\x45LIGIBILITY_STATUS_NOT_INSURED\x10\x04\x12\'\n#ELIGIBILITY_STATUS_UNKNOWN_CONSUMER\x10\x05*\x8e\x01\n\rFundingSource\x12\x1e\n\x1a\x46UNDING_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46UNDING_SOURCE_GOBMP\x10\x01\x12!\n\x1d\x46UNDING_SOURCE_OSMS_AND_GOBMP\x10\x02\x12 \n\x1c\x46UNDING_SOURCE_OSMS_ON_VISIT\x10\x03*\xee\x01\n\x06Ground\x12\x16\n\x12GROUND_UNSPECIFIED\x10\x00\x12\x13\n\x0fGROUND_DECEASED\x10\x01\x12\x14\n\x10GROUND_UNIVERSAL\x10\x02\x12\x16\n\x12GROUND_BUDGET_PAID\x10\x03\x12\x19\n\x15GROUND_SETTLED_MONTHS\x10\x04\x12\x14\n\x10GROUND_RETENTION\x10\x05\x12\x12\n\x0eGROUND_PREPAID\x10\x06\x12\x13\n\x0fGROUND_ON_VISIT\x10\x07\x12\x1b\n\x17GROUND_NO_CONTRIBUTIONS\x10\x08\x12\x12\n\x0eGROUND_ARREARS\x10\t*\xeb\x01\n\x0cNextStepCode\x12\x1e\n\x1aNEXT_STEP_CODE_UNSPECIFIED\x10\x00\x12\x17\n\x13NEXT_STEP_CODE_NONE\x10\x01\x12\x1e\n\x1aNEXT_STEP_CODE_PAY_ARREARS\x10\x02\x12\x1f\n\x1bNEXT_STEP_CODE_START_PAYING\x10\x03\x12!\n\x1dNEXT_STEP_CODE_REGISTER_VISIT\x10\x04\x12!\n\x1dNEXT_STEP_CODE_CHECK_IDENTITY\x10\x05\x12\x1b\n\x17NEXT_STEP_CODE_ASK_FUND\x10\x06*\x84\x01\n\rIdentityMatch\x12\x1e\n\x1aIDENTITY_MATCH_UNSPECIFIED\x10\x00\x12\x18\n\x14IDENTITY_MATCH_MATCH\x10\x01\x12\x1b\n\x17IDENTITY_MATCH_MISMATCH\x10\x02\x12\x1c\n\x18IDENTITY_MATCH_NOT_KNOWN\x10\x03*X\n\x08\x46\x65\x65\x64Kind\x12\x19\n\x15\x46\x45\x45\x44_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46\x45\x45\x44_KIND_REGISTERS\x10\x01\x12\x18\n\x14\x46\x45\x45\x44_KIND_CATEGORIES\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x12osms/v1/core.proto\x12\x07osms.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"=\n\x08NextStep\x12#\n\x04\x63ode\x18\x01 \x01(\x0e\x32\x15.osms.v1.NextStepCode\x12\x0c\n\x04text\x18\x02 \x01(\t\"\xa0\x04\n\x0b\x45ligibility\x12\x0b\n\x03iin\x18\x01 \x01(\t\x12.\n\x0eidentity_match\x18\x02 \x01(\x0e\x32\x16.osms.v1.IdentityMatch\x12\x14\n\x0cservice_date\x18\x03 \x01(\t\x12*\n\x06status\x18\x04 \x01(\x0e\x32\x1a.osms.v1.EligibilityStatus\x12.\n\x0e\x66unding_source\x18\x05 \x01(\x0e\x32\x16.osms.v1.FundingSource\x12 \n\x07grounds\x18\x06 \x03(\x0e\x32\x0f.osms.v1.Ground\x12\x15\n\rvalid_through\x18\x07 \x01(\t\x12\x17\n\x0f\x63overed_through\x18\x08 \x01(\t\x12\x16\n\x0e\x61rrears_months\x18\t \x03(\t\x12\x17\n\x0f\x62locking_months\x18\n \x03(\t\x12\x1b\n\x13restore_amount_tiyn\x18\x0b \x01(\x03\x12$\n\tnext_step\x18\x0c \x01(\x0b\x32\x11.osms.v1.NextStep\x12\x15\n\rstale_sources\x18\r \x03(\t\x12\x0f\n\x07ruleset\x18\x0e \x01(\t\x12\x10\n\x08revision\x18\x0f \x01(\x03\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x10 \x01(\t\x12.\n\ndecided_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04text\x18\x12 \x01(\t\x12\x0f\n\x07receipt\x18\x13 \x01(\t\"\x8e\x01\n\rAnswerContext\x12\x15\n\rstale_sources\x18\x01 \x03(\t\x12\x0f\n\x07ruleset\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x04 \x01(\t\x12.\n\ndecided_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"d\n\rKnowledgeTime\x12(\n\x02\x61t\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampH\x00\x12\x0c\n\x02on\x18\x02 \x01(\tH\x00\x12\x12\n\x08revision\x18\x03 \x01(\x03H\x00\x42\x07\n\x05known\".\n\tRowTotals\x12\x0c\n\x04rows\x18\x01 \x01(\x03\x12\x13\n\x0b\x61mount_tiyn\x18\x02 \x01(\x03\"\"\n\x05Payer\x12\x0b\n\x03\x62in\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t*W\n\x08Language\x12\x18\n\x14LANGUAGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bLANGUAGE_KK\x10\x01\x12\x0f\n\x0bLANGUAGE_RU\x10\x02\x12\x0f\n\x0bLANGUAGE_EN\x10\x03*\xc5\x01\n\x07Purpose\x12\x17\n\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x15\n\x11PURPOSE_RECEPTION\x10\x01\x12\x15\n\x11PURPOSE_ADMISSION\x10\x02\x12\x1d\n\x19PURPOSE_PLANNED_ADMISSION\x10\x03\x12\x13\n\x0fPURPOSE_BILLING\x10\x04\x12\x12\n\x0ePURPOSE_ROSTER\x10\x05\x12\x18\n\x14PURPOSE_SELF_SERVICE\x10\x06\x12\x11\n\rPURPOSE_AUDIT\x10\x07*\xf8\x01\n\x11\x45ligibilityStatus\x12\"\n\x1e\x45LIGIBILITY_STATUS_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45LIGIBILITY_STATUS_INSURED\x10\x01\x12(\n$ELIGIBILITY_STATUS_INSURED_RETENTION\x10\x02\x12(\n$ELIGIBILITY_STATUS_ELIGIBLE_ON_VISIT\x10\x03\x12\"\n\x1e\x45LIGIBILITY_STATUS_NOT_INSURED\x10\x04\x12\'\n#ELIGIBILITY_STATUS_UNKNOWN_CONSUMER\x10\x05*\x8e\x01\n\rFundingSource\x12\x1e\n\x1a\x46UNDING_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46UNDING_SOURCE_GOBMP\x10\x01\x12!\n\x1d\x46UNDING_SOURCE_OSMS_AND_GOBMP\x10\x02\x12 \n\x1c\x46UNDING_SOURCE_OSMS_ON_VISIT\x10\x03*\x98\x02\n\x06Ground\x12\x16\n\x12GROUND_UNSPECIFIED\x10\x00\x12\x13\n\x0fGROUND_DECEASED\x10\x01\x12\x14\n\x10GROUND_UNIVERSAL\x10\x02\x12\x16\n\x12GROUND_BUDGET_PAID\x10\x03\x12\x19\n\x15GROUND_SETTLED_MONTHS\x10\x04\x12\x14\n\x10GROUND_RETENTION\x10\x05\x12\x12\n\x0eGROUND_PREPAID\x10\x06\x12\x13\n\x0fGROUND_ON_VISIT\x10\x07\x12\x1b\n\x17GROUND_NO_CONTRIBUTIONS\x10\x08\x12\x12\n\x0eGROUND_ARREARS\x10\t\x12\x11\n\rGROUND_EXEMPT\x10\n\x12\x15\n\x11GROUND_STATE_PAID\x10\x0b*\xeb\x01\n\x0cNextStepCode\x12\x1e\n\x1aNEXT_STEP_CODE_UNSPECIFIED\x10\x00\x12\x17\n\x13NEXT_STEP_CODE_NONE\x10\x01\x12\x1e\n\x1aNEXT_STEP_CODE_PAY_ARREARS\x10\x02\x12\x1f\n\x1bNEXT_STEP_CODE_START_PAYING\x10\x03\x12!\n\x1dNEXT_STEP_CODE_REGISTER_VISIT\x10\x04\x12!\n\x1dNEXT_STEP_CODE_CHECK_IDENTITY\x10\x05\x12\x1b\n\x17NEXT_STEP_CODE_ASK_FUND\x10\x06*\x84\x01\n\rIdentityMatch\x12\x1e\n\x1aIDENTITY_MATCH_UNSPECIFIED\x10\x00\x12\x18\n\x14IDENTITY_MATCH_MATCH\x10\x01\x12\x1b\n\x17IDENTITY_MATCH_MISMATCH\x10\x02\x12\x1c\n\x18IDENTITY_MATCH_NOT_KNOWN\x10\x03*X\n\x08\x46\x65\x65\x64Kind\x12\x19\n\x15\x46\x45\x45\x44_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13\x46\x45\x45\x44_KIND_REGISTERS\x10\x01\x12\x18\n\x14\x46\x45\x45\x44_KIND_CATEGORIES\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'osms.v1.core_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LANGUAGE']._serialized_start=988
-  _globals['_LANGUAGE']._serialized_end=1075
-  _globals['_PURPOSE']._serialized_start=1078
-  _globals['_PURPOSE']._serialized_end=1275
-  _globals['_ELIGIBILITYSTATUS']._serialized_start=1278
-  _globals['_ELIGIBILITYSTATUS']._serialized_end=1526
-  _globals['_FUNDINGSOURCE']._serialized_start=1529
-  _globals['_FUNDINGSOURCE']._serialized_end=1671
-  _globals['_GROUND']._serialized_start=1674
-  _globals['_GROUND']._serialized_end=1912
-  _globals['_NEXTSTEPCODE']._serialized_start=1915
-  _globals['_NEXTSTEPCODE']._serialized_end=2150
-  _globals['_IDENTITYMATCH']._serialized_start=2153
-  _globals['_IDENTITYMATCH']._serialized_end=2285
-  _globals['_FEEDKIND']._serialized_start=2287
-  _globals['_FEEDKIND']._serialized_end=2375
+  _globals['_LANGUAGE']._serialized_start=1005
+  _globals['_LANGUAGE']._serialized_end=1092
+  _globals['_PURPOSE']._serialized_start=1095
+  _globals['_PURPOSE']._serialized_end=1292
+  _globals['_ELIGIBILITYSTATUS']._serialized_start=1295
+  _globals['_ELIGIBILITYSTATUS']._serialized_end=1543
+  _globals['_FUNDINGSOURCE']._serialized_start=1546
+  _globals['_FUNDINGSOURCE']._serialized_end=1688
+  _globals['_GROUND']._serialized_start=1691
+  _globals['_GROUND']._serialized_end=1971
+  _globals['_NEXTSTEPCODE']._serialized_start=1974
+  _globals['_NEXTSTEPCODE']._serialized_end=2209
+  _globals['_IDENTITYMATCH']._serialized_start=2212
+  _globals['_IDENTITYMATCH']._serialized_end=2344
+  _globals['_FEEDKIND']._serialized_start=2346
+  _globals['_FEEDKIND']._serialized_end=2434
   _globals['_NEXTSTEP']._serialized_start=64
   _globals['_NEXTSTEP']._serialized_end=125
   _globals['_ELIGIBILITY']._serialized_start=128
-  _globals['_ELIGIBILITY']._serialized_end=655
-  _globals['_ANSWERCONTEXT']._serialized_start=658
-  _globals['_ANSWERCONTEXT']._serialized_end=800
-  _globals['_KNOWLEDGETIME']._serialized_start=802
-  _globals['_KNOWLEDGETIME']._serialized_end=902
-  _globals['_ROWTOTALS']._serialized_start=904
-  _globals['_ROWTOTALS']._serialized_end=950
-  _globals['_PAYER']._serialized_start=952
-  _globals['_PAYER']._serialized_end=986
+  _globals['_ELIGIBILITY']._serialized_end=672
+  _globals['_ANSWERCONTEXT']._serialized_start=675
+  _globals['_ANSWERCONTEXT']._serialized_end=817
+  _globals['_KNOWLEDGETIME']._serialized_start=819
+  _globals['_KNOWLEDGETIME']._serialized_end=919
+  _globals['_ROWTOTALS']._serialized_start=921
+  _globals['_ROWTOTALS']._serialized_end=967
+  _globals['_PAYER']._serialized_start=969
+  _globals['_PAYER']._serialized_end=1003
 # @@protoc_insertion_point(module_scope)

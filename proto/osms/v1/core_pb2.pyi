@@ -177,7 +177,7 @@ class _GroundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ground.ValueTy
     """Everybody was insured (2020-01-01 to 2020-06-30)."""
     GROUND_BUDGET_PAID: _Ground.ValueType  # 3
     """The state pays, or the law exempts the person from paying. Which of the two, and for which
-    category, is not disclosed.
+    category, is told to operators of the Fund only.
     """
     GROUND_SETTLED_MONTHS: _Ground.ValueType  # 4
     """Every month whose contribution is due is settled."""
@@ -191,6 +191,12 @@ class _GroundEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ground.ValueTy
     """No month of the last twelve is settled."""
     GROUND_ARREARS: _Ground.ValueType  # 9
     """Too many months are overdue, or one for too long."""
+    GROUND_EXEMPT: _Ground.ValueType  # 10
+    """The law exempts the person from paying. Told to operators of the Fund only; to others it is
+    BUDGET_PAID.
+    """
+    GROUND_STATE_PAID: _Ground.ValueType  # 11
+    """The state pays. Told to operators of the Fund only; to others it is BUDGET_PAID."""
 
 class Ground(_Ground, metaclass=_GroundEnumTypeWrapper):
     """A rule that holds on the service date. Several may hold; the first decides."""
@@ -203,7 +209,7 @@ GROUND_UNIVERSAL: Ground.ValueType  # 2
 """Everybody was insured (2020-01-01 to 2020-06-30)."""
 GROUND_BUDGET_PAID: Ground.ValueType  # 3
 """The state pays, or the law exempts the person from paying. Which of the two, and for which
-category, is not disclosed.
+category, is told to operators of the Fund only.
 """
 GROUND_SETTLED_MONTHS: Ground.ValueType  # 4
 """Every month whose contribution is due is settled."""
@@ -217,6 +223,12 @@ GROUND_NO_CONTRIBUTIONS: Ground.ValueType  # 8
 """No month of the last twelve is settled."""
 GROUND_ARREARS: Ground.ValueType  # 9
 """Too many months are overdue, or one for too long."""
+GROUND_EXEMPT: Ground.ValueType  # 10
+"""The law exempts the person from paying. Told to operators of the Fund only; to others it is
+BUDGET_PAID.
+"""
+GROUND_STATE_PAID: Ground.ValueType  # 11
+"""The state pays. Told to operators of the Fund only; to others it is BUDGET_PAID."""
 Global___Ground: _TypeAlias = Ground  # noqa: Y015
 
 class _NextStepCode:
@@ -361,6 +373,7 @@ class Eligibility(_message.Message):
     DECISION_ID_FIELD_NUMBER: _builtins.int
     DECIDED_AT_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     iin: _builtins.str
     """The IIN asked about."""
     identity_match: Global___IdentityMatch.ValueType
@@ -391,6 +404,10 @@ class Eligibility(_message.Message):
     """
     text: _builtins.str
     """The status and its ground in one sentence of the requested language. Empty in batches."""
+    receipt: _builtins.str
+    """A signed statement of this answer, to be attached to a bill; only where one was asked for. See
+    ReceiptStatement.
+    """
     @_builtins.property
     def grounds(self) -> _containers.RepeatedScalarFieldContainer[Global___Ground.ValueType]:
         """All rules that hold, in the order of the rules; the first one decided. Empty for an unknown
@@ -440,10 +457,11 @@ class Eligibility(_message.Message):
         decision_id: _builtins.str = ...,
         decided_at: _timestamp_pb2.Timestamp | None = ...,
         text: _builtins.str = ...,
+        receipt: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at", "next_step", b"next_step"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrears_months", b"arrears_months", "blocking_months", b"blocking_months", "covered_through", b"covered_through", "decided_at", b"decided_at", "decision_id", b"decision_id", "funding_source", b"funding_source", "grounds", b"grounds", "identity_match", b"identity_match", "iin", b"iin", "next_step", b"next_step", "restore_amount_tiyn", b"restore_amount_tiyn", "revision", b"revision", "ruleset", b"ruleset", "service_date", b"service_date", "stale_sources", b"stale_sources", "status", b"status", "text", b"text", "valid_through", b"valid_through"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrears_months", b"arrears_months", "blocking_months", b"blocking_months", "covered_through", b"covered_through", "decided_at", b"decided_at", "decision_id", b"decision_id", "funding_source", b"funding_source", "grounds", b"grounds", "identity_match", b"identity_match", "iin", b"iin", "next_step", b"next_step", "receipt", b"receipt", "restore_amount_tiyn", b"restore_amount_tiyn", "revision", b"revision", "ruleset", b"ruleset", "service_date", b"service_date", "stale_sources", b"stale_sources", "status", b"status", "text", b"text", "valid_through", b"valid_through"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

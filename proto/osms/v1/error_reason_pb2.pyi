@@ -141,6 +141,51 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """
     ERROR_REASON_RESUME_TOKEN_INVALID: _ErrorReason.ValueType  # 24
     """INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
+    ERROR_REASON_CALLER_UNKNOWN: _ErrorReason.ValueType  # 25
+    """UNAUTHENTICATED. Nobody the gateway knows: no certificate or token, one that is not taken (any
+    more), or of a client that was disabled. Nothing else was looked at.
+
+    Example: {"why": "token_expired"}; also "no_identity", "token_invalid", "certificate_unknown",
+    "certificate_expired", "client_unknown", "client_disabled".
+    """
+    ERROR_REASON_ROLE_MISSING: _ErrorReason.ValueType  # 26
+    """PERMISSION_DENIED. None of the client's roles may call this. Nothing else was looked at.
+
+    Example: {"rpc": "IngestRegisters", "roles": "payment_loader"}
+    """
+    ERROR_REASON_PURPOSE_NOT_ALLOWED: _ErrorReason.ValueType  # 27
+    """PERMISSION_DENIED. The client may not ask for this purpose. Nobody was looked up.
+
+    Example: {"purpose": "ADMISSION"}
+    """
+    ERROR_REASON_SOURCE_NOT_ALLOWED: _ErrorReason.ValueType  # 28
+    """PERMISSION_DENIED. The client may not send for this source, or see what it sent.
+
+    Example: {"source": "labour"}
+    """
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 29
+    """RESOURCE_EXHAUSTED with RetryInfo. The client asks for more than its class of quotas allows for
+    this purpose: questions about one person ("desk") or people in batches, streams and rosters
+    ("bulk"). This says nothing about any person.
+
+    Example: {"quota": "clinic", "purpose": "RECEPTION", "lane": "desk"}
+    """
+    ERROR_REASON_GUESSING_SUSPECTED: _ErrorReason.ValueType  # 30
+    """RESOURCE_EXHAUSTED with RetryInfo. The client asked about too many numbers that belong to
+    nobody, as who tries out numbers does: it is answered slowly for a while, and this is reported.
+    This says nothing about any person.
+    """
+    ERROR_REASON_ACCESS_LOG_UNAVAILABLE: _ErrorReason.ValueType  # 31
+    """UNAVAILABLE with RetryInfo. The access log cannot be written, so no answer leaves. This says
+    nothing about any person.
+    """
+    ERROR_REASON_CLIENT_SILENT: _ErrorReason.ValueType  # 32
+    """ABORTED. The client opened a stream and sent nothing for too long.
+
+    Example: {"silence_s": "300"}
+    """
+    ERROR_REASON_RECEIPTS_NOT_OFFERED: _ErrorReason.ValueType  # 33
+    """FAILED_PRECONDITION. A receipt was asked for, but this gateway was given no keys to sign with."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed: the `reason` of the google.rpc.ErrorInfo that every error of the gateway
@@ -269,4 +314,49 @@ members by now. Watch anew without a token: the present states come first.
 """
 ERROR_REASON_RESUME_TOKEN_INVALID: ErrorReason.ValueType  # 24
 """INVALID_ARGUMENT. A resume token that this gateway did not give out, or for other people."""
+ERROR_REASON_CALLER_UNKNOWN: ErrorReason.ValueType  # 25
+"""UNAUTHENTICATED. Nobody the gateway knows: no certificate or token, one that is not taken (any
+more), or of a client that was disabled. Nothing else was looked at.
+
+Example: {"why": "token_expired"}; also "no_identity", "token_invalid", "certificate_unknown",
+"certificate_expired", "client_unknown", "client_disabled".
+"""
+ERROR_REASON_ROLE_MISSING: ErrorReason.ValueType  # 26
+"""PERMISSION_DENIED. None of the client's roles may call this. Nothing else was looked at.
+
+Example: {"rpc": "IngestRegisters", "roles": "payment_loader"}
+"""
+ERROR_REASON_PURPOSE_NOT_ALLOWED: ErrorReason.ValueType  # 27
+"""PERMISSION_DENIED. The client may not ask for this purpose. Nobody was looked up.
+
+Example: {"purpose": "ADMISSION"}
+"""
+ERROR_REASON_SOURCE_NOT_ALLOWED: ErrorReason.ValueType  # 28
+"""PERMISSION_DENIED. The client may not send for this source, or see what it sent.
+
+Example: {"source": "labour"}
+"""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 29
+"""RESOURCE_EXHAUSTED with RetryInfo. The client asks for more than its class of quotas allows for
+this purpose: questions about one person ("desk") or people in batches, streams and rosters
+("bulk"). This says nothing about any person.
+
+Example: {"quota": "clinic", "purpose": "RECEPTION", "lane": "desk"}
+"""
+ERROR_REASON_GUESSING_SUSPECTED: ErrorReason.ValueType  # 30
+"""RESOURCE_EXHAUSTED with RetryInfo. The client asked about too many numbers that belong to
+nobody, as who tries out numbers does: it is answered slowly for a while, and this is reported.
+This says nothing about any person.
+"""
+ERROR_REASON_ACCESS_LOG_UNAVAILABLE: ErrorReason.ValueType  # 31
+"""UNAVAILABLE with RetryInfo. The access log cannot be written, so no answer leaves. This says
+nothing about any person.
+"""
+ERROR_REASON_CLIENT_SILENT: ErrorReason.ValueType  # 32
+"""ABORTED. The client opened a stream and sent nothing for too long.
+
+Example: {"silence_s": "300"}
+"""
+ERROR_REASON_RECEIPTS_NOT_OFFERED: ErrorReason.ValueType  # 33
+"""FAILED_PRECONDITION. A receipt was asked for, but this gateway was given no keys to sign with."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -30,8 +30,8 @@ class RosterServiceStub:
     """Keeps the attached population of polyclinics, and tells who of it is insured, who lapses, who was
     not seen for long, and what that does to the money of the clinic.
 
-    A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
-    RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
+    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
@@ -76,8 +76,8 @@ class RosterServiceAsyncStub(RosterServiceStub):
     """Keeps the attached population of polyclinics, and tells who of it is insured, who lapses, who was
     not seen for long, and what that does to the money of the clinic.
 
-    A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
-    RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
+    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
@@ -118,8 +118,8 @@ class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
     """Keeps the attached population of polyclinics, and tells who of it is insured, who lapses, who was
     not seen for long, and what that does to the money of the clinic.
 
-    A roster is a list that a clinic keeps; it is no fact about a person and changes no answer. Every
-    RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
+    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """

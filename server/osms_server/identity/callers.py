@@ -1,0 +1,67 @@
+"""The client on whose behalf work is done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a client is to the Fund; a client may have several roles, and has none by default."""
+
+    MIS = "mis"
+    """A medical information system: asks about people, and keeps rosters."""
+    PAYMENT_LOADER = "payment_loader"
+    """Sends registers of payments for the sources it is named for."""
+    CATEGORY_SOURCE = "category_source"
+    """Sends categories for the sources it is named for."""
+    FUND_OPERATOR = "fund_operator"
+    """Works at the Fund; the only role that restricted categories are told."""
+    CONSUMER_PORTAL = "consumer_portal"
+    """Asks on behalf of the person whom it has identified."""
+    AUDITOR = "auditor"
+    """Sees who looked at whom."""
+    ADMIN = "admin"
+    """Runs the gateway; sees nobody's data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client as it was when its call came."""
+
+    client: str
+    """Its name."""
+    roles: frozenset[Role] = frozenset()
+    """What it is."""
+    sources: frozenset[str] = frozenset()
+    """Codes of the sources that it may send for."""
+    purposes: frozenset[int] = frozenset()
+    """Numbers of the Purposes that it may state."""
+    quota: str = ""
+    """The name of its class of quotas."""
+    hidden_days: int = 0
+    """For how many days its accesses are not shown to the people they are about."""
+
+    @property
+    def sees_restricted(self) -> bool:
+        """Whether it may be told restricted categories, in any form."""
+        return Role.FUND_OPERATOR in self.roles
+
+
+_current: ContextVar[Caller] = ContextVar("caller")
+
+
+def current_caller() -> Caller:
+    """Return on whose behalf this task works; raise LookupError outside a call."""
+    return _current.get()
+
+
+@contextmanager
+def acting_as(caller: Caller) -> Iterator[None]:
+    """Do work on behalf of a client: calls do, and tests."""
+    token = _current.set(caller)
+    try:
+        yield
+    finally:
+        _current.reset(token)
