@@ -5,7 +5,7 @@ import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, cast
@@ -124,16 +124,18 @@ async def running_gateway(
         # Before the first call: none may hear that a service of the contract is not there.
         await _check_health(store, health_servicer)
         await server.start()
-        watch = asyncio.create_task(_watch_health(store, health_servicer))
+        watch = asyncio.create_task(_watch_health(store, health_servicer, stopping))
         telling = _begin_to_tell(store, settings)
         try:
             yield Gateway(server, f"{host}:{port}")
         finally:
-            watch.cancel()
             telling.cancel()
             stopping.set()
             await health_servicer.enter_graceful_shutdown()
             await server.stop(settings.shutdown_grace_s)
+            # A check that is cut off would leave its connection open.
+            await asyncio.wait([watch], timeout=HEALTH_CHECK_EVERY_S)
+            watch.cancel()
 
 
 async def _check_schema_if_reachable(store: Store) -> None:
@@ -217,10 +219,14 @@ def _begin_to_tell(store: Store, settings: Settings) -> "asyncio.Future[None]":
     return asyncio.create_task(Teller(store, looks_every_s=settings.tell_every_s).run())
 
 
-async def _watch_health(store: Store, servicer: health.HealthServicer) -> None:
-    """Keep health at what the store can do."""
-    while True:
-        await asyncio.sleep(HEALTH_CHECK_EVERY_S)
+async def _watch_health(
+    store: Store, servicer: health.HealthServicer, stopping: asyncio.Event
+) -> None:
+    """Keep health at what the store can do, until the server stops."""
+    while not stopping.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), HEALTH_CHECK_EVERY_S)
+            return
         await _check_health(store, servicer)
 
 
