@@ -11,6 +11,7 @@ from osms.v1 import roster_service_pb2 as pb
 from osms.values import parse_date, parse_iins
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields, clean_all
+from osms_server.identity import current_caller
 from osms_storage.rosters import Roster, RosterList, Stay, find_roster
 
 REJECTED_TOLD_MAX = 1_000
@@ -25,9 +26,18 @@ def roster_code(fields: Fields, text: str, field: str) -> str:
     return text
 
 
+def roster_owner() -> str:
+    """Return whose rosters a call sees: those of the client on whose behalf it works."""
+    try:
+        return current_caller().client
+    except LookupError:
+        # Until every call has a caller.
+        return ""
+
+
 async def known_roster(connection: AsyncConnection, code: str) -> Roster:
-    """Return the roster with a code; raise ROSTER_NOT_FOUND if there is none."""
-    roster = await find_roster(connection, code)
+    """Return the caller's roster with a code; raise ROSTER_NOT_FOUND if there is none."""
+    roster = await find_roster(connection, code, owner=roster_owner())
     if roster is None:
         raise RequestError(
             Reason.ERROR_REASON_ROSTER_NOT_FOUND,
@@ -101,7 +111,9 @@ class IncomingList:
     def listed(self) -> RosterList:
         """Return what the list says."""
         kept = self._kept - self._people.keys()
-        return RosterList(self.header.roster, self.header.as_of, self._people, kept)
+        return RosterList(
+            self.header.roster, self.header.as_of, self._people, kept, owner=roster_owner()
+        )
 
     def _day(self, text: str) -> int | None:
         """Return the ordinal of a day that is not after the list's; None if it is none."""

@@ -4,7 +4,7 @@ A roster is no fact about a person: it makes no revision, and of its past only a
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from itertools import chain, islice
@@ -21,7 +21,7 @@ from osms_storage.schema import roster, roster_member
 MEMBERS_AT_A_TIME = 10_000
 """How many members one statement reads, writes or drops: other calls get their turn between."""
 
-_ROSTER_COLUMNS = ("id", "code", "as_of", "members", "version", "content")
+_ROSTER_COLUMNS = ("id", "owner", "code", "as_of", "members", "version", "content")
 _MEMBER_COLUMNS = ("roster_id", "iin", "attached_on", "last_visit_on")
 
 Stay = tuple[int, int | None]
@@ -41,7 +41,10 @@ class Roster:
     """A roster as it stands."""
 
     id: int
+    owner: str
+    """The client whose it is."""
     code: str
+    """Unique among the rosters of its owner."""
     as_of: date
     """The day whose state its last list shows."""
     members: int
@@ -61,6 +64,8 @@ class RosterList:
     """By IIN."""
     kept: Collection[int]
     """People who stay as they are, if they are on the roster; none of `people`."""
+    owner: str = field(kw_only=True)
+    """The client that sends it."""
 
     def content(self) -> bytes:
         """Return the digest by which the same list is recognised, in whatever order it came."""
@@ -88,13 +93,20 @@ class RosterChange:
         return self.members - self.added - self.changed
 
 
-async def find_roster(connection: AsyncConnection, code: str) -> Roster | None:
-    """Return the roster of a code; None if no list of it was ever applied."""
-    row = (await connection.execute(select(roster).where(roster.c.code == code))).first()
+async def find_roster(connection: AsyncConnection, code: str, *, owner: str) -> Roster | None:
+    """Return a client's roster of a code; None if no list of it was ever applied."""
+    statement = select(roster).where(roster.c.owner == owner, roster.c.code == code)
+    row = (await connection.execute(statement)).first()
     if row is None:
         return None
     return Roster(
-        row.id, row.code, date.fromordinal(row.as_of), row.members, row.version, row.content
+        id=row.id,
+        owner=row.owner,
+        code=row.code,
+        as_of=date.fromordinal(row.as_of),
+        members=row.members,
+        version=row.version,
+        content=row.content,
     )
 
 
@@ -131,13 +143,23 @@ async def replace_members(
     """
     if known is None:
         newest = await connection.scalar(select(func.max(roster.c.id)))
-        known = Roster((newest or 0) + 1, listed.code, listed.as_of, 0, 0, b"")
+        known = Roster(
+            id=(newest or 0) + 1,
+            owner=listed.owner,
+            code=listed.code,
+            as_of=listed.as_of,
+            members=0,
+            version=0,
+            content=b"",
+        )
     if content == known.content:
         change = RosterChange(known.version, known.members)
     else:
         change = await _write_difference(connection, known, listed)
-    row = (known.id, known.code, listed.as_of.toordinal(), change.members, change.version, content)
-    await bulk_insert(connection, roster, _ROSTER_COLUMNS, [row], update=_ROSTER_COLUMNS[2:])
+    as_of = listed.as_of.toordinal()
+    identity = (known.id, known.owner, known.code)
+    row = (*identity, as_of, change.members, change.version, content)
+    await bulk_insert(connection, roster, _ROSTER_COLUMNS, [row], update=_ROSTER_COLUMNS[3:])
     return change
 
 

@@ -1,5 +1,6 @@
 """Reports and pages of rosters while facts arrive: each says truthfully what it stands on."""
 
+from collections.abc import Iterator
 from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,6 +9,8 @@ import pytest
 
 from osms.v1 import roster_service_pb2 as pb
 from osms_server.admission import Lanes
+from osms_server.errors import Reason, RequestError
+from osms_server.identity import Caller, acting_as
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.services import RosterServicer, roster
@@ -19,7 +22,15 @@ from tests.storage.world import clock_at, line, record_register, register_of
 
 DAY = date(2026, 1, 15)
 PEOPLE = [900101390002 + number for number in range(4)]
-CALLER = cast(roster.Context, SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1"))
+CONTEXT = cast(roster.Context, SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1"))
+CLIENT = "clinic"
+
+
+@pytest.fixture(autouse=True)
+def calling() -> Iterator[None]:
+    """Let the client whose roster it is be the one that calls."""
+    with acting_as(Caller(CLIENT)):
+        yield
 
 
 class BusyInquiry(Inquiry):
@@ -46,7 +57,7 @@ async def busy_servicer(store: Store) -> RosterServicer:
     attached = date(2025, 12, 1).toordinal()
     people = dict.fromkeys(PEOPLE, (attached, None))
     async with store.writing("ROSTER") as unit:
-        listed = RosterList("a", DAY, people, ())
+        listed = RosterList("a", DAY, people, (), owner=CLIENT)
         await replace_members(unit.connection, None, listed, listed.content())
     laws = Laws(store)
     return RosterServicer(store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings())
@@ -59,7 +70,7 @@ async def test_a_report_says_between_which_revisions_it_was_made(
     monkeypatch.setattr(roster, "PEOPLE_AT_A_TIME", 2)
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
-        report = await servicer.GetRosterReport(pb.GetRosterReportRequest(roster="a"), CALLER)
+        report = await servicer.GetRosterReport(pb.GetRosterReportRequest(roster="a"), CONTEXT)
     assert (report.first_revision, report.context.revision) == (1, 2)
     assert report.members == 4
 
@@ -72,9 +83,9 @@ async def test_a_page_is_of_one_revision(
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
         request = pb.ListRosterMembersRequest(roster="a")
-        first = await servicer.ListRosterMembers(request, CALLER)
+        first = await servicer.ListRosterMembers(request, CONTEXT)
         request.page_token = first.next_page_token
-        second = await servicer.ListRosterMembers(request, CALLER)
+        second = await servicer.ListRosterMembers(request, CONTEXT)
     pages = [(page.context.revision, len(page.members)) for page in (first, second)]
     assert pages == [(1, 2), (3, 2)]
     listed = [int(member.eligibility.iin) for page in (first, second) for member in page.members]
@@ -90,9 +101,20 @@ async def test_a_page_looks_at_so_many_people_and_no_more(
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
         request = pb.ListRosterMembersRequest(roster="a", not_seen=True)
-        first = await servicer.ListRosterMembers(request, CALLER)
+        first = await servicer.ListRosterMembers(request, CONTEXT)
         request.page_token = first.next_page_token
-        second = await servicer.ListRosterMembers(request, CALLER)
+        second = await servicer.ListRosterMembers(request, CONTEXT)
     assert (list(first.members), list(second.members)) == ([], [])
     assert first.next_page_token
     assert not second.next_page_token
+
+
+async def test_nobody_sees_another_client_s_roster(new_store: StoreFactory) -> None:
+    """Its code says nothing to others: it is as if it had never been sent."""
+    async with new_store(clock_at(DAY)) as store:
+        servicer = await busy_servicer(store)
+        request = pb.GetRosterReportRequest(roster="a")
+        with acting_as(Caller("hospital")), pytest.raises(RequestError) as caught:
+            await servicer.GetRosterReport(request, CONTEXT)
+        assert caught.value.reason == Reason.ERROR_REASON_ROSTER_NOT_FOUND
+        assert (await servicer.GetRosterReport(request, CONTEXT)).members == 4

@@ -18,24 +18,27 @@ from tests.storage.world import clock_at
 DAY = date(2026, 1, 15)
 ATTACHED = date(2024, 3, 1).toordinal()
 CODE = "polyclinic-5"
+OWNER = "clinic"
 
 
-def listed(people: Mapping[int, Stay], *kept: int, code: str = CODE) -> RosterList:
+def listed(
+    people: Mapping[int, Stay], *kept: int, code: str = CODE, owner: str = OWNER
+) -> RosterList:
     """Return a list of these people."""
-    return RosterList(code, DAY, people, frozenset(kept))
+    return RosterList(code, DAY, people, frozenset(kept), owner=owner)
 
 
 async def replace(store: Store, new: RosterList) -> RosterChange:
     """Apply a list in a unit of work of its own."""
     async with store.writing("ROSTER") as unit:
-        known = await rosters.find_roster(unit.connection, new.code)
+        known = await rosters.find_roster(unit.connection, new.code, owner=new.owner)
         return await rosters.replace_members(unit.connection, known, new, new.content())
 
 
-async def members(store: Store, code: str = CODE) -> dict[int, Stay]:
+async def members(store: Store, code: str = CODE, owner: str = OWNER) -> dict[int, Stay]:
     """Return who is on a roster."""
     async with store.reading() as connection:
-        roster = await rosters.find_roster(connection, code)
+        roster = await rosters.find_roster(connection, code, owner=owner)
         assert roster is not None
         pages = [page async for page in rosters.all_members(connection, roster.id)]
     found = {member.iin: (member[1], member[2]) for page in pages for member in page}
@@ -62,10 +65,10 @@ async def test_the_same_list_changes_nothing(new_store: StoreFactory) -> None:
         people = {iin: (ATTACHED + iin, None) for iin in range(1, 50)}
         await replace(store, listed(people))
         again = dict(Random(1).sample(list(people.items()), len(people)))
-        later = RosterList(CODE, DAY + timedelta(days=1), again, ())
+        later = RosterList(CODE, DAY + timedelta(days=1), again, (), owner=OWNER)
         assert await replace(store, later) == RosterChange(1, 49)
         async with store.reading() as connection:
-            roster = await rosters.find_roster(connection, CODE)
+            roster = await rosters.find_roster(connection, CODE, owner=OWNER)
         assert roster is not None
         assert roster.as_of == later.as_of
         # Known under another digest, as a person is kept for a line that cannot be used.
@@ -75,13 +78,15 @@ async def test_the_same_list_changes_nothing(new_store: StoreFactory) -> None:
 
 
 async def test_rosters_do_not_touch_each_other(new_store: StoreFactory) -> None:
-    """A person may be on two of them; one that is emptied stays known."""
+    """Nor do those of two clients under one code; one that is emptied stays known."""
     async with new_store(clock_at(DAY)) as store:
         await replace(store, listed({1: (ATTACHED, None)}))
         await replace(store, listed({1: (ATTACHED + 1, None)}, code="other"))
+        await replace(store, listed({1: (ATTACHED + 2, None)}, owner="hospital"))
         assert await replace(store, listed({})) == RosterChange(2, 0, removed=1)
         assert await members(store) == {}
         assert await members(store, "other") == {1: (ATTACHED + 1, None)}
+        assert await members(store, owner="hospital") == {1: (ATTACHED + 2, None)}
         assert await replace(store, listed({}, code="empty")) == RosterChange(1, 0)
 
 
@@ -93,7 +98,7 @@ async def test_a_roster_of_a_city_is_replaced_whole(new_store: StoreFactory) -> 
         assert await replace(store, listed(people)) == RosterChange(1, most, added=most)
         assert await members(store) == people
         async with store.reading() as connection:
-            roster = await rosters.find_roster(connection, CODE)
+            roster = await rosters.find_roster(connection, CODE, owner=OWNER)
             assert roster is not None
             page = await rosters.read_members(connection, roster.id, limit=2, skip=20_000)
         assert page == [RosterMember(iin, *people[iin]) for iin in (20_001, 20_002)]
@@ -135,8 +140,23 @@ async def test_the_schema_of_rosters_goes_down_alone(copy: Copy) -> None:
     await migrate(path, "0003")
     await migrate(path)
     async with Store(path, clock=clock_at(DAY)) as store, store.reading() as connection:
-        assert await rosters.find_roster(connection, CODE) is None
+        assert await rosters.find_roster(connection, CODE, owner=OWNER) is None
         assert await connection.scalar(select(func.max(revision.c.number))) == 1
+
+
+async def test_of_two_rosters_under_one_code_the_older_stays_without_owners(copy: Copy) -> None:
+    """The schema before clients had names knows one roster of a code; who sent it is forgotten."""
+    path = copy()
+    async with Store(path, clock=clock_at(DAY)) as store:
+        await replace(store, listed({1: (ATTACHED, None)}))
+        await replace(store, listed({2: (ATTACHED, None), 3: (ATTACHED, None)}, owner="hospital"))
+    await migrate(path, "0005")
+    await migrate(path)
+    async with Store(path, clock=clock_at(DAY)) as store:
+        assert await members(store, owner="") == {1: (ATTACHED, None)}
+        async with store.reading() as connection:
+            assert await rosters.find_roster(connection, CODE, owner="hospital") is None
+            assert await connection.scalar(select(func.count()).select_from(roster_member)) == 1
 
 
 async def test_nothing_of_a_list_is_kept_when_its_unit_of_work_fails(
@@ -148,7 +168,7 @@ async def test_nothing_of_a_list_is_kept_when_its_unit_of_work_fails(
 
         async def fail() -> None:
             async with store.writing("ROSTER") as unit:
-                known = await rosters.find_roster(unit.connection, CODE)
+                known = await rosters.find_roster(unit.connection, CODE, owner=OWNER)
                 new = listed({2: (ATTACHED, None)})
                 await rosters.replace_members(unit.connection, known, new, new.content())
                 raise RuntimeError

@@ -34,6 +34,7 @@ WHOLE_BATCHES = {
     "rebuild",
     "resolution",
     "roster",
+    "client_change",
     "census",
     "telling",
 }

@@ -114,7 +114,7 @@ async def test_a_roster_s_states_come_in_parts_with_the_changes_between(
     """Who was stated hears of changes before the next part, so that all stand at one step."""
     monkeypatch.setattr(watch, "STATES_AT_A_TIME", 10)
     async with new_store(clock()) as store:
-        members = RosterList("clinic", TODAY, dict.fromkeys(PEOPLE, (0, None)), ())
+        members = RosterList("clinic", TODAY, dict.fromkeys(PEOPLE, (0, None)), (), owner="")
         async with store.writing("ROSTER") as unit:
             await replace_members(unit.connection, None, members, members.content())
         request = pb.WatchConsumersRequest(roster="clinic")
@@ -139,9 +139,9 @@ async def test_a_roster_of_other_members_is_watched_anew(new_store: StoreFactory
     async with new_store(clock()) as store:
 
         async def put(*people: int) -> None:
-            listed = RosterList("clinic", TODAY, dict.fromkeys(people, (0, None)), ())
+            listed = RosterList("clinic", TODAY, dict.fromkeys(people, (0, None)), (), owner="")
             async with store.writing("ROSTER") as unit:
-                known = await find_roster(unit.connection, "clinic")
+                known = await find_roster(unit.connection, "clinic", owner="")
                 await replace_members(unit.connection, known, listed, listed.content())
 
         async def first(token: str) -> pb.WatchConsumersResponse:

@@ -115,7 +115,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         # In a thread and before the lock: the list of a city takes a while to sort.
         content = await asyncio.to_thread(listed.content)
         async with self._store.writing("ROSTER") as unit:
-            known = await find_roster(unit.connection, header.roster)
+            known = await find_roster(unit.connection, header.roster, owner=listed.owner)
             if known is not None and known.as_of > header.as_of:
                 raise RequestError(
                     Reason.ERROR_REASON_SNAPSHOT_OUTDATED,

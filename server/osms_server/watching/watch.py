@@ -108,13 +108,13 @@ class Watching:
         return await self._store.finish(self._members(code))
 
     async def _members(self, code: str) -> tuple[People, bytes]:
-        """Return the members of a roster as it is now, and a digest of its code and version."""
+        """Return the members of a roster as it is now, and a digest of it and its version."""
         people: People = array("q")
         async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
             async for page in all_members(connection, roster.id):
                 people.extend([member.iin for member in page])
-        return people, digest_of(f"{code} {roster.version}".encode())
+        return people, digest_of(f"{roster.id} {roster.version}".encode())
 
 
 def _states(people: Sequence[int], states: Mapping[int, State]) -> pb.WatchedConsumers:

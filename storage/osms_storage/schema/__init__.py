@@ -26,6 +26,7 @@ from osms_storage.schema.changes import (
     telling,
     touched,
 )
+from osms_storage.schema.clients import client_change
 from osms_storage.schema.knowledge import (
     batch,
     metadata,
@@ -62,6 +63,7 @@ __all__ = [
     "batch",
     "census",
     "change",
+    "client_change",
     "feed_delivery",
     "ledger",
     "metadata",

@@ -9,6 +9,8 @@ roster = Table(
     "roster",
     metadata,
     key_column("id", BigInteger),
+    # The client whose it is; empty: it was sent before clients had names.
+    Column("owner", Text, nullable=False, server_default=""),
     Column("code", Text, nullable=False),
     Column("as_of", Integer, nullable=False),
     Column("members", Integer, nullable=False),
@@ -16,7 +18,7 @@ roster = Table(
     Column("version", BigInteger, nullable=False),
     # Of the list applied last.
     Column("content", LargeBinary(32), nullable=False),
-    UniqueConstraint("code"),
+    UniqueConstraint("owner", "code"),
 )
 
 roster_member = Table(
