@@ -14,6 +14,7 @@ from osms_client.categories import (
     SyncScope,
 )
 from osms_client.channel import Deadlines
+from osms_client.credentials import bearer_tokens, load_identity
 from osms_client.eligibility import (
     DecidingRule,
     Eligibility,
@@ -218,4 +219,6 @@ __all__ = [
     "UnansweredError",
     "UninsuredMembers",
     "WatchEvent",
+    "bearer_tokens",
+    "load_identity",
 ]

@@ -89,9 +89,10 @@ def channel_options(target: str, *, secure: bool) -> list[tuple[str, str | int]]
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.max_reconnect_backoff_ms", RECONNECT_MS_MAX),
     ]
-    if not secure:
-        if not is_loopback(target):
-            raise ValueError(f"{target}: personal data leaves this machine only with credentials")
+    local = is_loopback(target)
+    if not secure and not local:
+        raise ValueError(f"{target}: personal data leaves this machine only with credentials")
+    if local:
         options.append(("grpc.enable_http_proxy", 0))  # a proxy cannot reach our loopback
     return options
 
@@ -135,4 +136,4 @@ def _is_loopback_address(address: str) -> bool:
 
 Options = list[tuple[str, str | int]]
 Credentials = grpc.ChannelCredentials | None
-"""TLS credentials; None: plain text, on this machine only."""
+"""See osms_client.credentials; None: plain text without a name, on this machine only."""

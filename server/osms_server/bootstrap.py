@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any, cast
 
 import grpc
@@ -26,9 +25,13 @@ from osms.v1 import (
     roster_service_pb2_grpc,
 )
 from osms_server import logs
-from osms_server.admission import Lanes
+from osms_server.admission import Gate, Lanes
+from osms_server.doors import doors_of
+from osms_server.identity.clients import Clients
+from osms_server.identity.identification import Identification
+from osms_server.identity.tokens import Tokens
 from osms_server.inquiry import Inquiry
-from osms_server.interceptors import GuardedServer
+from osms_server.interceptors import Doorman, GuardedServer
 from osms_server.law import Laws
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
 from osms_server.settings import Settings
@@ -79,6 +82,8 @@ class Gateway:
     server: grpc.aio.Server
     address: str
     """Host and port."""
+    plain_address: str = ""
+    """Host and port of the second door, without TLS; empty: there is none."""
 
 
 @asynccontextmanager
@@ -89,13 +94,11 @@ async def running_gateway(
 
     ``extra_handlers`` are served beside the contract, as the controls of the benchmarks are.
 
-    Raises SchemaMismatchError if the store's schema is not this release's, OSError if the address
-    cannot be listened on, ValueError if it is not a loopback address or the store was never filled.
+    Raises SchemaMismatchError if the store's schema is not this release's, OSError if an address
+    cannot be listened on or a file not be read, ValueError if plain text would be spoken beyond
+    this machine, nobody could call, or the store was never filled.
     """
-    host, _, _ = settings.listen.rpartition(":")
-    if not _loopback(host):
-        # Until callers have identities, nobody on a network may ask; nor move a clock, ever.
-        raise ValueError(f"The gateway speaks plain text: it listens on loopback only, not {host}.")
+    doors = doors_of(settings)
     age_max_s = settings.standby_age_max_s
     async with open_store(settings, standby_age_max_s=age_max_s) as store:
         store.clock()  # a test clock that cannot be read stops the start
@@ -117,17 +120,18 @@ async def running_gateway(
             ],
         )
         # It stands in for the server where handlers are registered.
-        guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, settings.calls_max))
+        doorman = Doorman(_identification(store, settings), Gate(settings.calls_max))
+        guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, doorman))
         health_servicer = _register(guarded, store, settings, stopping)
         guarded.add_generic_rpc_handlers(tuple(extra_handlers))
-        port = _listen(server, settings.listen)
+        addresses = [door.open(server) for door in doors]
         # Before the first call: none may hear that a service of the contract is not there.
         await _check_health(store, health_servicer)
         await server.start()
         watch = asyncio.create_task(_watch_health(store, health_servicer, stopping))
         telling = _begin_to_tell(store, settings)
         try:
-            yield Gateway(server, f"{host}:{port}")
+            yield Gateway(server, *addresses)
         finally:
             telling.cancel()
             stopping.set()
@@ -164,11 +168,11 @@ def _sharing(settings: Settings) -> list[tuple[str, int]]:
     return [("grpc.so_reuseport", 1), ("grpc.max_connection_age_ms", age_ms)]
 
 
-def _listen(server: grpc.aio.Server, address: str) -> int:
-    try:
-        return server.add_insecure_port(address)
-    except RuntimeError as exc:
-        raise OSError(f"Cannot listen on {address}: is the port taken?") from exc
+def _identification(store: Store, settings: Settings) -> Identification:
+    tokens = None
+    if settings.token_keys is not None:
+        tokens = Tokens(settings.token_keys, settings.token_audience)
+    return Identification(Clients(store), tokens, settings.plain_client)
 
 
 def _register(
@@ -243,15 +247,6 @@ async def _check_health(store: Store, servicer: health.HealthServicer) -> None:
         await servicer.set(name, status)
 
 
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log where an error came from that nobody took; its text may quote people."""
     exc = context.get("exception")
@@ -280,8 +275,10 @@ def begin_serving() -> asyncio.Event:
     return stopping
 
 
-def announce(address: str) -> None:
-    """Print that calls are taken."""
+def announce(address: str, plain_address: str) -> None:
+    """Print that calls are taken, and where."""
+    if plain_address:
+        sys.stdout.write(f"osms: plain text on {plain_address}\n")
     sys.stdout.write(f"osms: serving on {address}\n")
     sys.stdout.flush()
 
@@ -290,5 +287,5 @@ async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
     stopping = begin_serving()
     async with running_gateway(settings) as gateway:
-        announce(gateway.address)
+        announce(gateway.address, gateway.plain_address)
         await stopping.wait()

@@ -2,9 +2,9 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,7 +29,22 @@ class Settings(BaseSettings):
     standby_age_max_s: Annotated[float, Field(ge=0, le=60)] = 5.0
     """How old an answer of a standby may be while there is a leader; 0: only the leader is read."""
     listen: str = "127.0.0.1:50051"
-    """Host and port; port 0 takes a free one."""
+    """Host and port; port 0 takes a free one. Without a certificate on loopback only."""
+    certificate: Path | None = None
+    """PEM file of the server's certificate: `listen` speaks TLS, and clients show certificates."""
+    certificate_key: Path | None = None
+    """PEM file of its private key."""
+    client_authorities: Path | None = None
+    """PEM file of the authorities that sign certificates of clients. All three are read again when
+    one of them changes."""
+    plain_listen: str = ""
+    """Beside TLS: host and port, on loopback, for a proxy that ends TLS itself."""
+    token_keys: Path | None = None
+    """JSON Web Key Set file: whose tokens are taken on a port without TLS; read again, too."""
+    token_audience: str = "osms.v1"
+    """What the tokens must be meant for."""
+    plain_client: str = ""
+    """For development: the client that callers without a token are on a port without TLS."""
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Processes that serve behind the one port; more than one on Linux only."""
     connection_age_s: Annotated[float, Field(ge=1, le=3_600)] = 30.0
@@ -79,9 +94,11 @@ class Settings(BaseSettings):
     checkpoint_every_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     """How often a watcher hears that the gateway is there."""
 
-    @field_validator("listen")
+    @field_validator("listen", "plain_listen")
     @classmethod
-    def _has_a_port(cls, value: str) -> str:
+    def _has_a_port(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.field_name == "plain_listen":
+            return value
         host, _, port = value.rpartition(":")
         if not (host and port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
             raise ValueError("must be HOST:PORT with a port from 0 to 65535")
@@ -93,6 +110,15 @@ class Settings(BaseSettings):
         if value and find_spec("uvloop") is None:
             raise ValueError("needs the extra `uvloop`")
         return value
+
+    @model_validator(mode="after")
+    def _knows_its_callers(self) -> Self:
+        tls = (self.certificate, self.certificate_key, self.client_authorities)
+        if any(tls) and not all(tls):
+            raise ValueError("certificate, certificate_key and client_authorities go together")
+        if self.plain_listen and not all(tls):
+            raise ValueError("plain_listen is a second port; without TLS the first one is plain")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -123,7 +123,16 @@ class _Texts(NamedTuple):
 class Incoming:
     """The records of one sync as they arrive; remembers only counts and a digest."""
 
-    def __init__(self, run_id: int, header: SyncHeader, sender_code: str, law: Law) -> None:
+    def __init__(
+        self,
+        run_id: int,
+        header: SyncHeader,
+        sender_code: str,
+        law: Law,
+        speaks_for: frozenset[str],
+    ) -> None:
+        """Begin a sync of a sender, whose client may assign for the sources ``speaks_for``."""
+        self._speaks_for = speaks_for
         self.run_id = run_id
         self.header = header
         self.law = law
@@ -188,6 +197,8 @@ class Incoming:
             raise _RecordError(pb.RECORD_ISSUE_IIN, "iin")
         source_code = record.source or self._sender_code
         source = self._source(source_code, pb.RECORD_ISSUE_SOURCE, "source")
+        if source_code not in self._speaks_for:
+            raise _RecordError(pb.RECORD_ISSUE_SOURCE, "source")
         category_id = _category_id(self.law, source_code, record.category)
         if category_id is None:
             raise _RecordError(pb.RECORD_ISSUE_CATEGORY, "category")

@@ -12,7 +12,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
 from collections.abc import Coroutine, Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import typer
@@ -20,6 +20,7 @@ import typer
 from osms_server import logs
 from osms_server.bootstrap import announce, begin_serving, running_gateway
 from osms_server.console import run_command
+from osms_server.doors import doors_of
 from osms_server.port import has_connections, hold, leave
 from osms_server.settings import Settings
 
@@ -33,6 +34,8 @@ PAUSE_S, PAUSE_MAX_S = 0.5, 30.0
 STARTS_MAX = 5
 """After so many failed starts in a row the parent gives up, unless another worker serves."""
 POLL_S = 0.1
+_PORTS = ("listen", "plain_listen")
+"""The settings that name what is listened on."""
 
 _log = logs.logger(__name__)
 
@@ -55,10 +58,10 @@ async def serve_workers(settings: Settings) -> None:
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     loop.add_signal_handler(signal.SIGINT, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, renewing.set)
-    host, _, port = settings.listen.rpartition(":")
-    with hold(host, int(port)) as held:
-        address = f"{host}:{held.getsockname()[1]}"
-        workers = Workers(settings.model_copy(update={"listen": address}))
+    doors_of(settings)  # what is wrong with them is said once
+    with ExitStack() as held:
+        addresses = {name: _held(held, getattr(settings, name)) for name in _PORTS}
+        workers = Workers(settings.model_copy(update=addresses))
         try:
             await _first(stopping.wait(), workers.run(renewing), workers.failed.wait())
         finally:
@@ -91,7 +94,7 @@ class Workers:
         # The first alone: what hinders all is said once.
         await self._start(0)
         await asyncio.gather(*map(self._start, range(1, self._settings.workers)))
-        announce(self._settings.listen)
+        announce(self._settings.listen, self._settings.plain_listen)
         while True:
             await renewing.wait()
             renewing.clear()
@@ -183,6 +186,14 @@ class Workers:
         await asyncio.gather(*waits)
 
 
+def _held(stack: ExitStack, address: str) -> str:
+    """Keep a port until the stack is left; return the address, with the port that was taken."""
+    if not address:
+        return address
+    host, _, port = address.rpartition(":")
+    return f"{host}:{stack.enter_context(hold(host, int(port))).getsockname()[1]}"
+
+
 def _signal(process: Process, number: signal.Signals) -> None:
     if process.returncode is None:
         process.send_signal(number)
@@ -218,7 +229,7 @@ async def _work(settings: Settings) -> None:
 
     loop.add_reader(sys.stdin, orphaned)
     async with running_gateway(settings) as gateway:
-        announce(gateway.address)
+        announce(gateway.address, gateway.plain_address)
         await _first(stopping.wait(), leaving.wait())
         if not stopping.is_set():
             await _first(stopping.wait(), _leave(settings))
@@ -230,11 +241,12 @@ async def _leave(settings: Settings) -> None:
     Connections end by their age, and only then gRPC asks a client to take another while all that
     still comes on the old one is answered.
     """
-    port = int(settings.listen.rpartition(":")[2])
+    addresses = [address for name in _PORTS if (address := getattr(settings, name))]
+    ports = [int(address.rpartition(":")[2]) for address in addresses]
     with suppress(TimeoutError):
         async with asyncio.timeout(leaving_max_s(settings)):
-            await leave(port)
-            while has_connections(port):  # noqa: ASYNC110 - only the kernel knows
+            await asyncio.gather(*map(leave, ports))
+            while any(map(has_connections, ports)):  # noqa: ASYNC110 - only the kernel knows
                 await asyncio.sleep(POLL_S)
 
 

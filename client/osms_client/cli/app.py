@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from osms_client.cli import books, feeds, files, people, roster, watch
+from osms_client.cli.console import identity
 from osms_client.cli.main import EXIT_USAGE, SERVER_COMMANDS, install_hint
 
 COMMANDS_GROUP = "osms.commands"
@@ -25,9 +26,9 @@ def build(words: Sequence[str]) -> typer.Typer:
     """
     app = typer.Typer(
         name="osms",
-        help="OSMS eligibility gateway: who is insured on a day, and which package pays.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,  # tracebacks with local variables would show IINs
+        callback=identity,
     )
     for module in (people, files, feeds, books, roster, watch):
         module.register(app)

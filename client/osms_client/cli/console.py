@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -15,7 +16,9 @@ from rich.console import Console
 
 from osms.values import parse_date
 from osms_client.blocking import Gateway
+from osms_client.channel import Credentials
 from osms_client.cli.main import EXIT_USAGE, install_hint
+from osms_client.credentials import load_identity
 from osms_client.errors import OsmsError, RefusedError
 
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -60,7 +63,7 @@ def err() -> Console:
 def gateway_at(target: str, *, exit_if_refused: int = EXIT_USAGE) -> Iterator[Gateway]:
     """Open the gateway; an error ends the command with a sentence instead of a traceback."""
     try:
-        with Gateway(target) as gateway:
+        with Gateway(target, credentials=_credentials()) as gateway:
             yield gateway
     except OsmsError as error:
         explain(error)
@@ -71,9 +74,44 @@ def gateway_at(target: str, *, exit_if_refused: int = EXIT_USAGE) -> Iterator[Ga
             raise
         err().print(install_hint("osms with such files", "files", missing), markup=False)
         raise typer.Exit(EXIT_USAGE) from None
-    except ValueError as error:  # a target that is not on this machine
+    except (ValueError, IdentityError) as error:  # as a target that is not on this machine
         err().print(f"osms: {error}", markup=False)
         raise typer.Exit(EXIT_USAGE) from None
+
+
+_identity: ContextVar[Path | None] = ContextVar("identity", default=None)
+
+
+class IdentityError(Exception):
+    """The identity that a command was given cannot be read."""
+
+
+def identity(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity",
+            envvar="OSMS_IDENTITY",
+            metavar="DIR",
+            help="Who asks: folder with certificate.pem, key.pem and authorities.pem.",
+        ),
+    ] = None,
+) -> None:
+    """OSMS eligibility gateway: who is insured on a day, and which package pays."""
+    _identity.set(folder)
+
+
+def _credentials() -> Credentials:
+    """Return those of the identity that stands before the command; None: there is none."""
+    folder = _identity.get()
+    if folder is None:
+        return None
+    try:
+        return load_identity(folder)
+    except OSError as error:
+        raise IdentityError(
+            f"{folder} is no identity: {error.strerror}: {error.filename}"
+        ) from None
 
 
 def explain(error: OsmsError) -> None:

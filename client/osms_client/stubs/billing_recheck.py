@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from osms_client import AsyncGateway, Eligibility, Language, Purpose
-from osms_client.stubs.arguments import day, program
+from osms_client.stubs.arguments import day, gateway_of, program
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ async def main() -> None:
     parser.add_argument("service_date", type=day, help="the day of care: YYYY-MM-DD")
     parser.add_argument("asked_on", type=day, help="the day the hospital asked on: YYYY-MM-DD")
     arguments = parser.parse_args()
-    async with AsyncGateway(arguments.target) as gateway:
+    async with gateway_of(arguments) as gateway:
         recheck = await run(
             gateway,
             arguments.iin,

@@ -18,7 +18,7 @@ from osms_client import (
     Status,
     UnansweredError,
 )
-from osms_client.stubs.arguments import program
+from osms_client.stubs.arguments import gateway_of, program
 from osms_client.stubs.words import UNANSWERED
 
 
@@ -85,7 +85,7 @@ async def main() -> None:
     parser = program("Admit a patient.")
     parser.add_argument("--emergency", action="store_true", help="emergency care: GOBMP pays")
     arguments = parser.parse_args()
-    async with AsyncGateway(arguments.target) as gateway:
+    async with gateway_of(arguments) as gateway:
         admission = await run(
             gateway,
             arguments.iin,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from osms_client import AsyncGateway, Eligibility, Language, Purpose, UnansweredError
-from osms_client.stubs.arguments import day, program
+from osms_client.stubs.arguments import day, gateway_of, program
 from osms_client.stubs.words import UNANSWERED
 
 _LAPSES = {
@@ -87,7 +87,7 @@ async def main() -> None:
     parser = program("Check a planned admission.")
     parser.add_argument("planned_on", type=day, help="the day of the bed: YYYY-MM-DD")
     arguments = parser.parse_args()
-    async with AsyncGateway(arguments.target) as gateway:
+    async with gateway_of(arguments) as gateway:
         admission = await run(
             gateway, arguments.iin, arguments.planned_on, language=arguments.language
         )

@@ -23,7 +23,7 @@ from osms_client import (
     RosterReport,
     RosterSyncResult,
 )
-from osms_client.stubs.arguments import day, program
+from osms_client.stubs.arguments import day, gateway_of, program
 
 COLUMNS = ("iin", "attached_on", "last_visit_on")
 
@@ -86,7 +86,7 @@ async def main() -> None:
     except ValueError as error:
         parser.error(str(error))
     as_of = arguments.as_of or almaty_date(datetime.now(UTC))
-    async with AsyncGateway(arguments.target) as gateway:
+    async with gateway_of(arguments) as gateway:
         try:
             check = await run(gateway, arguments.roster, members, as_of=as_of)
         except OsmsError as error:

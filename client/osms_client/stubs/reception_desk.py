@@ -28,7 +28,7 @@ from osms_client import (
     RefusedError,
     UnansweredError,
 )
-from osms_client.stubs.arguments import day, program
+from osms_client.stubs.arguments import day, gateway_of, program
 from osms_client.stubs.words import LAST_KNOWN, OTHER_PERSON, STATUS, UNANSWERED, WRONG_NUMBER
 
 STATES_S = 10.0
@@ -126,7 +126,7 @@ async def main() -> None:
     parser.add_argument("--surname", default="", help="to have the person compared")
     parser.add_argument("--roster", default="", help="whose members are dealt with in an outage")
     arguments = parser.parse_args()
-    async with AsyncGateway(arguments.target) as gateway:
+    async with gateway_of(arguments) as gateway:
         await (_serve_queue if arguments.roster else _show)(gateway, arguments)
 
 

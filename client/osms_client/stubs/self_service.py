@@ -15,7 +15,7 @@ from osms_client import (
     Status,
     UnansweredError,
 )
-from osms_client.stubs.arguments import program
+from osms_client.stubs.arguments import gateway_of, program
 from osms_client.stubs.words import UNANSWERED
 
 _MISSING = {
@@ -87,7 +87,7 @@ async def main() -> None:
     """Print the page of one citizen."""
     parser = program("Show a citizen the own status.")
     arguments = parser.parse_args()
-    async with AsyncGateway(arguments.target) as gateway:
+    async with gateway_of(arguments) as gateway:
         page = await run(gateway, arguments.iin, language=arguments.language)
     print(page.headline)
     for line in page.why:

@@ -57,9 +57,14 @@ def current_caller() -> Caller:
     return _current.get()
 
 
+def acting_from_now_on(caller: Caller) -> None:
+    """Let this task work on behalf of a client until it ends: each call has a task of its own."""
+    _current.set(caller)
+
+
 @contextmanager
 def acting_as(caller: Caller) -> Iterator[None]:
-    """Do work on behalf of a client: calls do, and tests."""
+    """Do some work on behalf of a client."""
     token = _current.set(caller)
     try:
         yield

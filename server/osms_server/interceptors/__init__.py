@@ -1,5 +1,5 @@
 """What happens around every call."""
 
-from osms_server.interceptors.guards import GuardedServer
+from osms_server.interceptors.guards import Doorman, GuardedServer
 
-__all__ = ["GuardedServer"]
+__all__ = ["Doorman", "GuardedServer"]

@@ -1,25 +1,65 @@
-"""Guards handlers: what they raise becomes a status, and streams end when the server stops."""
+"""Guards handlers: who may not call is refused, what they raise becomes a status, streams end."""
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import grpc
 
 from osms_server.admission import Gate
 from osms_server.errors import Reason, RequestError
+from osms_server.identity import acting_from_now_on
+from osms_server.identity.identification import Identification
+from osms_server.identity.rights import RIGHTS, check_role
 from osms_server.interceptors.errors import abort
 
-COUNTED = "/osms."
+CONTRACT = "/osms.v1."
 """What the methods of the contract begin with."""
+IDENTIFIED_AGAIN_AFTER_S = 5.0
+"""How long a stream goes on after its client was disabled, if it moves at all."""
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
 STOP_S, STOP_SILENCE_S = 4.0, 1.0
 """How long a stream may go on when the server stops, and how long it may be silent then."""
 
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Doorman:
+    """Lets in a call of the contract: known clients with the role for it, and not too many."""
+
+    def __init__(self, identification: Identification, gate: Gate) -> None:
+        self._identification = identification
+        self._gate = gate
+
+    async def enter(self, rpc: str, context: Context) -> Gate:
+        """Return the gate to pass, and act on behalf of the caller from now on.
+
+        Raises RequestError before anything of the request is looked at.
+        """
+        caller = await self._identification.caller_of(context)
+        check_role(caller, rpc)
+        acting_from_now_on(caller)
+        return self._gate
+
+    async def remain(self, context: Context) -> None:
+        """Raise RequestError if the caller of a stream is not known any more."""
+        await self._identification.identify_again(context)
+
+
+class Porch:
+    """Lets in everybody: health and reflection are told to whoever asks, however many there are."""
+
+    async def enter(self, rpc: str, context: Context) -> AbstractContextManager[None]:
+        """Return nothing to pass."""
+        return nullcontext()
+
+    async def remain(self, context: Context) -> None:
+        """Let everybody stay."""
 
 
 class GuardedHandlers(grpc.GenericRpcHandler):
@@ -29,11 +69,11 @@ class GuardedHandlers(grpc.GenericRpcHandler):
     """
 
     def __init__(
-        self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event, gate: Gate
+        self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event, doorman: Doorman
     ) -> None:
         self._handlers = handlers
         self._stopping = stopping
-        self._gate = gate
+        self._doorman = doorman
         self._guarded: dict[str, Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
@@ -45,28 +85,30 @@ class GuardedHandlers(grpc.GenericRpcHandler):
         if handler is None:
             # Not kept: a client may call any name.
             return None
-        # Health and reflection are told to whoever asks, however many there are.
-        gate = self._gate if method.startswith(COUNTED) else nullcontext()
-        self._guarded[method] = self._guard(handler, gate)
+        rpc = method.removeprefix("/")
+        door = _Door(rpc, self._doorman if method.startswith(CONTRACT) else Porch())
+        if method.startswith(CONTRACT) and rpc not in RIGHTS:
+            raise AssertionError(f"{rpc} has no row in the table of rights")
+        self._guarded[method] = self._guard(handler, door)
         return self._guarded[method]
 
-    def _guard(self, handler: "Handler", gate: AbstractContextManager[None]) -> "Handler":
+    def _guard(self, handler: "Handler", door: "_Door") -> "Handler":
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                _guarded_unary(handler.unary_unary, gate),
+                _guarded_unary(handler.unary_unary, door),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
         # Health's own Watch writes instead of yielding, and ends by itself.
         if inspect.isasyncgenfunction(handler.unary_stream):
             return grpc.unary_stream_rpc_method_handler(
-                _guarded_responses(handler.unary_stream, gate, self._stopping),
+                _guarded_responses(handler.unary_stream, door, self._stopping),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
-                _guarded_stream(handler.stream_stream, gate, self._stopping),
+                _guarded_stream(handler.stream_stream, door, self._stopping),
                 request_deserializer=handler.request_deserializer,
                 response_serializer=handler.response_serializer,
             )
@@ -76,25 +118,36 @@ class GuardedHandlers(grpc.GenericRpcHandler):
 class GuardedServer:
     """Takes the handlers that generated code registers, and serves them guarded."""
 
-    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event, calls_max: int) -> None:
+    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event, doorman: Doorman) -> None:
         self._server = server
         self._stopping = stopping
-        self._gate = Gate(calls_max)
+        self._doorman = doorman
 
     def add_generic_rpc_handlers(self, handlers: "Iterable[grpc.GenericRpcHandler]") -> None:
         """Serve these."""
         self._server.add_generic_rpc_handlers(
-            tuple(GuardedHandlers(some, self._stopping, self._gate) for some in handlers)
+            tuple(GuardedHandlers(some, self._stopping, self._doorman) for some in handlers)
         )
 
     def add_registered_method_handlers(self, service: str, handlers: "Mapping[str, Any]") -> None:
         """Do nothing: it is another door to the same handlers."""
 
 
-def _guarded_unary(behavior: Any, gate: AbstractContextManager[None]) -> Any:
-    async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+class _Door(NamedTuple):
+    """What stands before one method."""
+
+    rpc: str
+    doorman: Doorman | Porch
+
+    async def enter(self, context: Context) -> AbstractContextManager[None]:
+        """Let a call in."""
+        return await self.doorman.enter(self.rpc, context)
+
+
+def _guarded_unary(behavior: Any, door: _Door) -> Any:
+    async def guarded(request: Any, context: Context) -> Any:
         try:
-            with gate:
+            with await door.enter(context):
                 return await behavior(request, context)
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
@@ -104,21 +157,19 @@ def _guarded_unary(behavior: Any, gate: AbstractContextManager[None]) -> Any:
     return guarded
 
 
-def _guarded_responses(
-    behavior: Any, gate: AbstractContextManager[None], stopping: asyncio.Event
-) -> Any:
-    async def guarded(
-        request: Any, context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[Any]:
+def _guarded_responses(behavior: Any, door: _Door, stopping: asyncio.Event) -> Any:
+    async def guarded(request: Any, context: Context) -> AsyncIterator[Any]:
         stop = asyncio.create_task(stopping.wait())
-        responses = aiter(cast(AsyncIterator[Any], behavior(request, context)))
         try:
-            with gate:
+            with await door.enter(context):
+                check = _now_and_then(door, context)
+                responses = aiter(cast(AsyncIterator[Any], behavior(request, context)))
                 while not stop.done():
                     coming = asyncio.ensure_future(anext(responses))
                     try:
                         await asyncio.wait((coming, stop), return_when=asyncio.FIRST_COMPLETED)
                         if coming.done():
+                            await check()
                             yield coming.result()
                     finally:
                         coming.cancel()
@@ -138,15 +189,11 @@ def _guarded_responses(
     return guarded
 
 
-def _guarded_stream(
-    behavior: Any, gate: AbstractContextManager[None], stopping: asyncio.Event
-) -> Any:
-    async def guarded(
-        requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
-    ) -> AsyncIterator[Any]:
+def _guarded_stream(behavior: Any, door: _Door, stopping: asyncio.Event) -> Any:
+    async def guarded(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         try:
-            with gate:
-                until = _until(stopping, requests)
+            with await door.enter(context):
+                until = _until(stopping, requests, _now_and_then(door, context))
                 async for response in cast(AsyncIterator[Any], behavior(until, context)):
                     yield response
         except (grpc.aio.AbortError, grpc.RpcError):
@@ -158,7 +205,23 @@ def _guarded_stream(
     return guarded
 
 
-async def _until(stopping: asyncio.Event, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+def _now_and_then(door: _Door, context: Context) -> Callable[[], Awaitable[None]]:
+    """Return what looks, at a message of a stream, whether its caller is still known."""
+    loop = asyncio.get_running_loop()
+    due = loop.time() + IDENTIFIED_AGAIN_AFTER_S
+
+    async def check() -> None:
+        nonlocal due
+        if loop.time() >= due:
+            due = loop.time() + IDENTIFIED_AGAIN_AFTER_S
+            await door.doorman.remain(context)
+
+    return check
+
+
+async def _until(
+    stopping: asyncio.Event, requests: AsyncIterator[Any], check: Callable[[], Awaitable[None]]
+) -> AsyncIterator[Any]:
     """Yield requests until the server stops; a client amid its work gets a moment to end it."""
     loop = asyncio.get_running_loop()
     reading: asyncio.Timeout | None = None
@@ -188,6 +251,7 @@ async def _until(stopping: asyncio.Event, requests: AsyncIterator[Any]) -> Async
                     "The gateway is stopping; send the rest again, another answers.",
                 ) from exc
             reading = None
+            await check()
             yield request
     finally:
         stop.remove_done_callback(hurry)

@@ -14,6 +14,8 @@ from osms.values import almaty_date
 from osms_server import category_messages
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
+from osms_server.identity import current_caller
+from osms_server.identity.rights import check_sender
 from osms_server.inquiry import Inquiry
 from osms_server.law import Law, Laws
 from osms_server.logs import logger, places
@@ -104,10 +106,13 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         return await self._laws.newest()
 
     async def _open(self, header: pb.SyncHeader) -> Incoming:
+        check_sender(header.sender)
+        for scope in header.scope:
+            check_sender(scope.source)
         law = await self._law()
         checked = read_header(header, law, almaty_date(self._store.clock()))
         run_id = await self._store.finish(syncs.open_run(self._store, checked))
-        return Incoming(run_id, checked, header.sender, law)
+        return Incoming(run_id, checked, header.sender, law, current_caller().sources)
 
     async def _stage(self, incoming: Incoming, chunk: pb.SyncChunk) -> list[pb.RejectedRecord]:
         limit = self._settings.chunk_records_max

@@ -14,6 +14,7 @@ from osms_server import answers, explanation
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import NAME_MAX, Fields, Window
+from osms_server.identity.rights import check_purpose
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.settings import Settings
@@ -85,6 +86,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.LookupConsumerRequest, context: Context
     ) -> pb.LookupConsumerResponse:
         """Answer for one person and one day."""
+        check_purpose(request.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)
@@ -121,11 +123,11 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.BatchLookupConsumersRequest, context: Context
     ) -> pb.BatchLookupConsumersResponse:
         """Answer for many people at one revision."""
+        shared = await self._shared(request.options, context)
         if not request.items:
             fields = Fields()
             fields.violate("items", "must have at least one")
             fields.check()
-        shared = await self._shared(request.options, context)
         response = pb.BatchLookupConsumersResponse()
         async with self._lanes.bulk.turn(context.peer()):
             await self._answer(request.items, shared, response)
@@ -158,6 +160,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             return await self._explain(request)
 
     async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
+        check_purpose(request.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)
@@ -176,6 +179,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
 
     async def _shared(self, options: pb.LookupOptions, context: Context) -> _Shared:
         """Return what all questions share, once the revision that they ask for is there."""
+        check_purpose(options.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)

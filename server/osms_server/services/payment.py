@@ -15,6 +15,7 @@ from osms_server import messages
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
+from osms_server.identity.rights import check_sender, check_sources
 from osms_server.intake import Room, in_order
 from osms_server.law import Law, Laws
 from osms_server.pages import page_size, page_token, position_of
@@ -91,6 +92,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         async for request in requests:
             part = request.register
             if register is None:
+                check_sender(part.source)
                 register = _Received(part)
             elif any(field.name != "rows" for field, _ in part.ListFields()):
                 raise RequestError(
@@ -188,6 +190,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.GetRegisterRequest, context: Context
     ) -> pb.GetRegisterResponse:
         """Show one register as it stands now."""
+        check_sources([request.source])
         law = await self._laws.newest()
         source = law.data.sources.get(request.source)
         key = (source.id if source else -1, clean(request.reference))
@@ -206,6 +209,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ListRegistersRequest, context: Context
     ) -> pb.ListRegistersResponse:
         """List registers, newest first."""
+        check_sources([request.source])
         law = await self._laws.newest()
         fields = Fields()
         source_id = _source_filter(fields, law, request.source)
@@ -237,6 +241,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ListSuspenseRequest, context: Context
     ) -> pb.ListSuspenseResponse:
         """List lines that went to suspense, oldest first."""
+        check_sources([request.source])
         law = await self._laws.newest()
         fields = Fields()
         if request.reference and not request.source:
@@ -273,6 +278,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ResolveSuspenseRequest, context: Context
     ) -> pb.ResolveSuspenseResponse:
         """Correct or refund suspended lines."""
+        check_sources({item.source for item in request.resolutions})
         fields = Fields()
         operator_reason = fields.text(
             request.operator_reason, "operator_reason", most=OPERATOR_REASON_MAX, required=True
@@ -306,6 +312,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ReversePaymentsRequest, context: Context
     ) -> pb.ReversePaymentsResponse:
         """Reverse payments, whole or in part."""
+        check_sources([request.source])
         law = await self._laws.newest()
         today = almaty_date(self._store.clock())
         fields = Fields()
