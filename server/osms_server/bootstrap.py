@@ -29,7 +29,9 @@ from osms_server import logs
 from osms_server.admission import Lanes
 from osms_server.inquiry import Inquiry
 from osms_server.interceptors import GuardedServer
+from osms_server.keys import SigningKeys
 from osms_server.law import Laws
+from osms_server.receipts import Receipts
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
 from osms_server.settings import Settings
 from osms_server.watching import Teller
@@ -90,7 +92,8 @@ async def running_gateway(
     ``extra_handlers`` are served beside the contract, as the controls of the benchmarks are.
 
     Raises SchemaMismatchError if the store's schema is not this release's, OSError if the address
-    cannot be listened on, ValueError if it is not a loopback address or the store was never filled.
+    cannot be listened on, ValueError if it is not a loopback address, the store was never filled or
+    the keys cannot be used.
     """
     host, _, _ = settings.listen.rpartition(":")
     if not _loopback(host):
@@ -178,8 +181,10 @@ def _register(
     # One for all: it holds the one connection that present lookups share.
     inquiry = Inquiry(store, laws, stopping)
     lanes = Lanes(settings)
+    keys = SigningKeys(settings.keys) if settings.keys else None
+    receipts = Receipts(keys, inquiry, store.clock)
     consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
-        ConsumerServicer(store, laws, inquiry, lanes, settings), server
+        ConsumerServicer(store, laws, inquiry, lanes, settings, receipts), server
     )
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
         PaymentServicer(store, laws, settings), server
