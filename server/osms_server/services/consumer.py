@@ -17,6 +17,7 @@ from osms_server.fields import NAME_MAX, Fields, Window
 from osms_server.identity.rights import check_purpose
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
+from osms_server.receipts import Receipts
 from osms_server.settings import Settings
 from osms_server.watching import Watching
 from osms_storage.payments import list_names
@@ -65,9 +66,16 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     """Answers one, many, or a stream of questions."""
 
     def __init__(
-        self, store: Store, laws: Laws, inquiry: Inquiry, lanes: Lanes, settings: Settings
+        self,
+        store: Store,
+        laws: Laws,
+        inquiry: Inquiry,
+        lanes: Lanes,
+        settings: Settings,
+        receipts: Receipts,
     ) -> None:
         self._store = store
+        self._receipts = receipts
         self._lanes = lanes
         self._inquiry = inquiry
         self._laws = laws
@@ -96,6 +104,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields.purpose(request.purpose)
         language = fields.language(request.language)
         fields.check()
+        ring = self._receipts.ring() if request.issue_receipt else None
         if request.at_least_revision:
             # Not in the lane: who waits for facts does not work.
             await self._inquiry.reach(request.at_least_revision, _patience_s(context))
@@ -115,6 +124,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             if question.states_identity:
                 names = await self._names([question], view)
                 answer.identity_match = _identity_match(question, names)
+            if ring is not None:
+                self._receipts.issue(answer, request.purpose, ring)
             return response
         finally:
             desk.leave()
@@ -158,6 +169,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         """Show how an answer came about."""
         async with self._lanes.desk.turn(context.peer()):
             return await self._explain(request)
+
+    async def VerifyReceipt(
+        self, request: pb.VerifyReceiptRequest, context: Context
+    ) -> pb.VerifyReceiptResponse:
+        """Tell what a receipt is worth."""
+        async with self._lanes.desk.turn(context.peer()):
+            return await self._receipts.verify(request)
+
+    async def ListReceiptKeys(
+        self, request: pb.ListReceiptKeysRequest, context: Context
+    ) -> pb.ListReceiptKeysResponse:
+        """Publish the keys that receipts are verified with."""
+        return self._receipts.published()
 
     async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
         check_purpose(request.purpose)
