@@ -1,16 +1,18 @@
 """ConsumerService: is this person insured on this day, and why."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import grpc
 
+from osms.v1 import access_record_pb2, consumer_service_pb2_grpc, core_pb2
 from osms.v1 import consumer_service_pb2 as pb
-from osms.v1 import consumer_service_pb2_grpc, core_pb2
 from osms_server import answers, explanation
+from osms_server.access.recorder import Recorder
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import Fields
+from osms_server.fields import Fields, clean
 from osms_server.identity.rights import check_purpose
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
@@ -58,15 +60,17 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         lanes: Lanes,
         settings: Settings,
         receipts: Receipts,
+        recorder: Recorder,
     ) -> None:
         self._store = store
         self._receipts = receipts
+        self._recorder = recorder
         self._lanes = lanes
         self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
         self._ids = answers.DecisionIds()
-        self._watching = Watching(store, settings)
+        self._watching = Watching(store, settings, recorder)
 
     async def WatchConsumers(
         self, request: pb.WatchConsumersRequest, context: Context
@@ -111,9 +115,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 answer.identity_match = _identity_match(question, names)
             if ring is not None:
                 self._receipts.issue(answer, request.purpose, ring)
-            return response
         finally:
             desk.leave()
+        await self._recorder.one(
+            access_record_pb2.ACCESS_KIND_LOOKUP,
+            question.iin,
+            purpose=request.purpose,
+            status=answer.status,
+            revision=answer.revision,
+            service_date=answer.service_date,
+            decision_id=answer.decision_id,
+            case_reference=question.case_reference,
+        )
+        return response
 
     async def BatchLookupConsumers(
         self, request: pb.BatchLookupConsumersRequest, context: Context
@@ -126,7 +140,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields.check()
         response = pb.BatchLookupConsumersResponse()
         async with self._lanes.bulk.turn(context.peer()):
-            await self._answer(request.items, shared, response)
+            await self._answer(access_record_pb2.ACCESS_KIND_BATCH, request.items, shared, response)
         return response
 
     async def StreamLookupConsumers(
@@ -145,7 +159,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 shared = await self._shared(request.options, context)
             response = pb.StreamLookupConsumersResponse()
             async with self._lanes.bulk.turn(context.peer()):
-                await self._answer(request.items, shared, response)
+                kind = access_record_pb2.ACCESS_KIND_STREAM
+                await self._answer(kind, request.items, shared, response)
             yield response
 
     async def ExplainConsumer(
@@ -153,14 +168,37 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     ) -> pb.ExplainConsumerResponse:
         """Show how an answer came about."""
         async with self._lanes.desk.turn(context.peer()):
-            return await self._explain(request)
+            iin, response = await self._explain(request)
+        answer = response.eligibility
+        await self._recorder.one(
+            access_record_pb2.ACCESS_KIND_EXPLAIN,
+            iin,
+            purpose=request.purpose,
+            status=answer.status,
+            revision=answer.revision,
+            service_date=answer.service_date,
+            decision_id=answer.decision_id,
+            case_reference=clean(request.case_reference),
+        )
+        return response
 
     async def VerifyReceipt(
         self, request: pb.VerifyReceiptRequest, context: Context
     ) -> pb.VerifyReceiptResponse:
         """Tell what a receipt is worth."""
         async with self._lanes.desk.turn(context.peer()):
-            return await self._receipts.verify(request)
+            response = await self._receipts.verify(request)
+        if response.HasField("statement"):
+            statement = response.statement
+            await self._recorder.one(
+                access_record_pb2.ACCESS_KIND_RECEIPT,
+                int(request.iin),
+                status=statement.status,
+                revision=statement.revision,
+                service_date=statement.service_date,
+                decision_id=statement.decision_id,
+            )
+        return response
 
     async def ListReceiptKeys(
         self, request: pb.ListReceiptKeysRequest, context: Context
@@ -168,7 +206,9 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         """Publish the keys that receipts are verified with."""
         return self._receipts.published()
 
-    async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
+    async def _explain(
+        self, request: pb.ExplainConsumerRequest
+    ) -> tuple[int, pb.ExplainConsumerResponse]:
         check_purpose(request.purpose)
         now = self._store.clock()
         fields = Fields()
@@ -182,7 +222,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         months = explanation.shown_months(fields, request, day)
         fields.check()
         view = await self._inquiry.view([iin], known, now)
-        return await explanation.explain(
+        return iin, await explanation.explain(
             self._store, view, iin, day, months, language, self._ids.next()
         )
 
@@ -203,6 +243,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
 
     async def _answer(
         self,
+        kind: "access_record_pb2.AccessKind.ValueType",
         items: Sequence[pb.LookupItem],
         shared: Shared,
         response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
@@ -243,6 +284,39 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             )
             if checked.states_identity:
                 answer.identity_match = _identity_match(checked, names)
+        day = Fields().service_date(shared.service_date, "service_date", window)
+        await self._record(kind, questions, day, shared.purpose, response)
+
+    async def _record(
+        self,
+        kind: "access_record_pb2.AccessKind.ValueType",
+        questions: Sequence[Question | pb.LookupError],
+        day: date,
+        purpose: "core_pb2.Purpose.ValueType",
+        response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
+    ) -> None:
+        """Write down whom a batch was about, most of them on one day, and what was answered."""
+        # An item that was not answered has no eligibility, and so no status.
+        statuses = [result.eligibility.status for result in response.results]
+        iins, items = [], []
+        for position, question in enumerate(questions):
+            if isinstance(question, pb.LookupError):
+                iins.append(0)
+                continue
+            iins.append(question.iin)
+            if question.day != day or question.case_reference:
+                own = question.day.isoformat() if question.day != day else ""
+                items.append((position, own, question.case_reference))
+        await self._recorder.many(
+            kind,
+            iins,
+            statuses,
+            purpose=purpose,
+            revision=response.context.revision,
+            service_date=day.isoformat(),
+            decision_id=response.context.decision_id,
+            items=items,
+        )
 
     async def _names(
         self, questions: Sequence[Question], view: View

@@ -8,10 +8,11 @@ from typing import Any
 
 import grpc
 
+from osms.v1 import access_record_pb2, core_pb2, roster_service_pb2_grpc
 from osms.v1 import roster_service_pb2 as pb
-from osms.v1 import roster_service_pb2_grpc
 from osms.values import almaty_date
 from osms_server import answers, pages, rosters
+from osms_server.access.recorder import Recorder
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
@@ -56,13 +57,20 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     """Takes lists, reports on rosters, and lists their members."""
 
     def __init__(
-        self, store: Store, laws: Laws, inquiry: Inquiry, lanes: Lanes, settings: Settings
+        self,
+        store: Store,
+        laws: Laws,
+        inquiry: Inquiry,
+        lanes: Lanes,
+        settings: Settings,
+        recorder: Recorder,
     ) -> None:
         self._store = store
         self._lanes = lanes
         self._laws = laws
         self._inquiry = inquiry
         self._settings = settings
+        self._recorder = recorder
         self._ids = answers.DecisionIds()
         self._room = Room(LISTS_HELD * settings.roster_members_max)
 
@@ -153,6 +161,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             ]
         findings: Counter[Finding] = Counter()
         revisions: list[int] = []
+        statuses = bytearray()
         # Of an empty roster, too, the report says at which revision it was made.
         for start in range(0, len(members) or 1, PEOPLE_AT_A_TIME):
             some = members[start : start + PEOPLE_AT_A_TIME]
@@ -160,6 +169,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             revisions.append(view.moment.revision)
             found = await self._find(view, some, day, lapsing_by)
             findings.update(finding for _, _, finding in found)
+            statuses += bytes(answers.STATUS[decision.status] for _, decision, _ in found)
         values = view.law.parameters.at(day)
         answer = rosters.report(findings, values, request.norm_tiyn_per_head)
         answer.context.CopyFrom(answers.context(view, self._ids.next()))
@@ -167,6 +177,9 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         answer.roster, answer.version = roster.code, roster.version
         answer.as_of = roster.as_of.isoformat()
         answer.service_date, answer.lapsing_by = day.isoformat(), lapsing_by.isoformat()
+        iins = [member.iin for member in members]
+        kind = access_record_pb2.ACCESS_KIND_ROSTER_REPORT
+        await self._record(kind, iins, statuses, roster.code, day, answer.context)
         return answer
 
     async def ListRosterMembers(
@@ -196,6 +209,8 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             members = await read_members(connection, roster.id, skip=skip, limit=limit)
         decision_id = self._ids.next()
         listed: list[pb.ListedMember] = []
+        iins: list[int] = []
+        statuses = bytearray()
         shared = await self._view(members[:PEOPLE_AT_A_TIME])
         for start in range(0, len(members), PEOPLE_AT_A_TIME):
             if len(listed) == size:
@@ -208,6 +223,9 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                 if len(listed) == size:
                     break
                 skip += 1
+                # Who is left out by a filter was looked at, too.
+                iins.append(member.iin)
+                statuses.append(answers.STATUS[decision.status])
                 if _passes(request, found):
                     answer_id = f"{decision_id}-{len(listed)}"
                     entry = _listed(member, not_seen=found.not_seen)
@@ -216,11 +234,35 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                     )
                     listed.append(entry)
         position = (roster.version, skip, day.toordinal())
+        shown = answers.context(shared, decision_id)
+        kind = access_record_pb2.ACCESS_KIND_ROSTER_LIST
+        await self._record(kind, iins, statuses, roster.code, day, shown)
         return pb.ListRosterMembersResponse(
-            context=answers.context(shared, decision_id),
+            context=shown,
             version=roster.version,
             members=listed,
             next_page_token=pages.page_token(request, position) if skip < roster.members else "",
+        )
+
+    async def _record(
+        self,
+        kind: "access_record_pb2.AccessKind.ValueType",
+        iins: Sequence[int],
+        statuses: Sequence[int],
+        roster: str,
+        day: date,
+        context: core_pb2.AnswerContext,
+    ) -> None:
+        """Write down which members were looked at."""
+        await self._recorder.many(
+            kind,
+            iins,
+            statuses,
+            purpose=core_pb2.PURPOSE_ROSTER,
+            revision=context.revision,
+            service_date=day.isoformat(),
+            decision_id=context.decision_id,
+            roster=roster,
         )
 
     async def _view(self, members: Sequence[RosterMember], at_least_revision: int = 0) -> View:
