@@ -16,6 +16,7 @@ from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import NAME_MAX, Fields, Window
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
+from osms_server.rules import Status
 from osms_server.settings import Settings
 from osms_server.watching import Watching
 from osms_storage.payments import list_names
@@ -33,6 +34,7 @@ _URGENT = {
     core_pb2.PURPOSE_PLANNED_ADMISSION,
 }
 """Somebody stands at a desk and waits."""
+_UNKNOWN = answers.STATUS[Status.UNKNOWN_CONSUMER]
 PATIENCE_S = 10.0
 """How long a caller without a deadline waits for a revision that it asked for."""
 ANSWERED_BEFORE_DEADLINE_S = 0.1
@@ -58,6 +60,7 @@ class _Shared:
     service_date: str
     known: datetime | int | None
     at_least_revision: int
+    purpose: int
 
 
 class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
@@ -68,11 +71,12 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     ) -> None:
         self._store = store
         self._lanes = lanes
+        self._meter = lanes.meter
         self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
         self._ids = answers.DecisionIds()
-        self._watching = Watching(store, settings)
+        self._watching = Watching(store, settings, lanes.meter)
 
     async def WatchConsumers(
         self, request: pb.WatchConsumersRequest, context: Context
@@ -85,6 +89,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.LookupConsumerRequest, context: Context
     ) -> pb.LookupConsumerResponse:
         """Answer for one person and one day."""
+        self._meter.single(request.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)
@@ -93,7 +98,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         _at_least(fields, request.at_least_revision, known)
         fields.purpose(request.purpose)
         language = fields.language(request.language)
-        fields.check()
+        self._check(fields)
         if request.at_least_revision:
             # Not in the lane: who waits for facts does not work.
             await self._inquiry.reach(request.at_least_revision, _patience_s(context))
@@ -107,6 +112,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             response = pb.LookupConsumerResponse()
             answer = response.eligibility
             decision = answers.decide(view, question.iin, question.day)
+            self._meter.note(decision.status is Status.UNKNOWN_CONSUMER, 1)
             answers.write_whole(
                 answer, view, question.iin, question.day, decision, self._ids.next(), language
             )
@@ -126,6 +132,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields.violate("items", "must have at least one")
             fields.check()
         shared = await self._shared(request.options, context)
+        self._let_ask(request.items, shared)
         response = pb.BatchLookupConsumersResponse()
         async with self._lanes.bulk.turn(context.peer()):
             await self._answer(request.items, shared, response)
@@ -145,6 +152,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 )
             if shared is None:
                 shared = await self._shared(request.options, context)
+            self._let_ask(request.items, shared)
             response = pb.StreamLookupConsumersResponse()
             async with self._lanes.bulk.turn(context.peer()):
                 await self._answer(request.items, shared, response)
@@ -154,6 +162,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.ExplainConsumerRequest, context: Context
     ) -> pb.ExplainConsumerResponse:
         """Show how an answer came about."""
+        self._meter.single(request.purpose)
         async with self._lanes.desk.turn(context.peer()):
             return await self._explain(request)
 
@@ -168,11 +177,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields.case_reference(request.case_reference)
         language = fields.language(request.language)
         months = explanation.shown_months(fields, request, day)
-        fields.check()
+        self._check(fields)
         view = await self._inquiry.view([iin], known, now)
-        return await explanation.explain(
+        response = await explanation.explain(
             self._store, view, iin, day, months, language, self._ids.next()
         )
+        self._meter.note(response.eligibility.status == _UNKNOWN, 1)
+        return response
+
+    def _check(self, fields: Fields) -> None:
+        """Raise RequestError if anything is wrong with a question about one person."""
+        if fields.wrong_check_digits:
+            self._meter.note(1, 1)
+        fields.check()
 
     async def _shared(self, options: pb.LookupOptions, context: Context) -> _Shared:
         """Return what all questions share, once the revision that they ask for is there."""
@@ -186,7 +203,14 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields.check()
         if options.at_least_revision:
             await self._inquiry.reach(options.at_least_revision, _patience_s(context))
-        return _Shared(options.service_date, known, options.at_least_revision)
+        return _Shared(options.service_date, known, options.at_least_revision, options.purpose)
+
+    def _let_ask(self, items: Sequence[pb.LookupItem], shared: _Shared) -> None:
+        """Raise RequestError if these are too many at once, or more than the caller's quota."""
+        limit = self._settings.batch_items_max
+        if len(items) > limit:
+            raise limit_exceeded("batch_items_max", limit, "items")
+        self._meter.bulk(shared.purpose, len(items))
 
     async def _answer(
         self,
@@ -195,16 +219,17 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
     ) -> None:
         """Write the answers to items into a response, with what they share."""
-        limit = self._settings.batch_items_max
-        if len(items) > limit:
-            raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
         window = await self._laws.window(now)
         questions: list[_Question | pb.LookupError] = []
+        misses = 0
         for start in range(0, len(items), CHECKED_AT_A_TIME):
             if start:
                 await self._lanes.give_way()
-            questions += _questions(items[start : start + CHECKED_AT_A_TIME], shared, window)
+            some = items[start : start + CHECKED_AT_A_TIME]
+            checked_some, wrong_check_digits = _questions(some, shared, window)
+            questions += checked_some
+            misses += wrong_check_digits
         asked = [q for q in questions if isinstance(q, _Question)]
         view = await self._inquiry.view(
             [q.iin for q in asked],
@@ -224,12 +249,14 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 add().error.CopyFrom(checked)
                 continue
             decision = answers.decide(view, checked.iin, checked.day)
+            misses += decision.status is Status.UNKNOWN_CONSUMER
             answer = add().eligibility
             answers.write_brief(
                 answer, view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
             )
             if checked.states_identity:
                 answer.identity_match = _identity_match(checked, names)
+        self._meter.note(misses, len(items))
 
     async def _names(
         self, questions: Sequence[_Question], view: View
@@ -264,9 +291,10 @@ def _question(
 
 def _questions(
     items: Sequence[pb.LookupItem], shared: _Shared, window: Window
-) -> list[_Question | pb.LookupError]:
-    """Return each item checked, or why it cannot be answered."""
+) -> tuple[list[_Question | pb.LookupError], int]:
+    """Return each item checked, or why it cannot be answered; and how many fail the check digit."""
     questions: list[_Question | pb.LookupError] = []
+    wrong_check_digits = 0
     fields = Fields()
     shared_day = fields.service_date(shared.service_date, "service_date", window)
     plain = not fields.violations
@@ -279,7 +307,8 @@ def _questions(
         question = _question(fields, item, item.service_date or shared.service_date, window)
         error = fields.error()
         questions.append(question if error is None else _item_error(error))
-    return questions
+        wrong_check_digits += fields.wrong_check_digits
+    return questions, wrong_check_digits
 
 
 def _says_more(item: pb.LookupItem) -> bool:
