@@ -17,6 +17,7 @@ from osms_server.services import RosterServicer, roster
 from osms_server.settings import Settings
 from osms_storage.rosters import RosterList, replace_members
 from osms_storage.store import Store
+from tests.callers import forgetful_recorder
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import clock_at, line, record_register, register_of
 
@@ -60,7 +61,9 @@ async def busy_servicer(store: Store) -> RosterServicer:
         listed = RosterList("a", DAY, people, (), owner=CLIENT)
         await replace_members(unit.connection, None, listed, listed.content())
     laws = Laws(store)
-    return RosterServicer(store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings())
+    return RosterServicer(
+        store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings(), forgetful_recorder()
+    )
 
 
 async def test_a_report_says_between_which_revisions_it_was_made(

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import check_digit, format_iin
 from osms_server.errors import Reason, RequestError
+from osms_server.meter import Meter
 from osms_server.watching import changelog, watch
 from osms_server.watching.changelog import NEAR_STEPS, ChangeLog
 from osms_server.watching.teller import Teller
@@ -26,6 +27,7 @@ from osms_storage.rebuilds import begin_rebuild, newest_law, rebuild_part
 from osms_storage.rosters import RosterList, find_roster, replace_members
 from osms_storage.schema import batch, census, ledger, standing, touched
 from osms_storage.store import Store, newest_revision
+from tests.callers import forgetful_recorder
 from tests.storage.conftest import Copy, StoreFactory
 from tests.storage.watcher import IMPATIENT, Watcher, looked_up, tell_all
 from tests.storage.world import (
@@ -118,7 +120,7 @@ async def test_a_roster_s_states_come_in_parts_with_the_changes_between(
         async with store.writing("ROSTER") as unit:
             await replace_members(unit.connection, None, members, members.content())
         request = pb.WatchConsumersRequest(roster="clinic")
-        responses = watch.Watching(store, IMPATIENT).watch(request)
+        responses = watch.Watching(store, IMPATIENT, forgetful_recorder(), Meter(1)).watch(request)
         first = await anext(responses)
         assert (len(first.states.consumers), first.resume_token) == (10, "")
         await pay(store, "P", PEOPLE[3], PEOPLE[13])
@@ -146,7 +148,9 @@ async def test_a_roster_of_other_members_is_watched_anew(new_store: StoreFactory
 
         async def first(token: str) -> pb.WatchConsumersResponse:
             request = pb.WatchConsumersRequest(roster="clinic", resume_token=token)
-            async with aclosing(watch.Watching(store, IMPATIENT).watch(request)) as responses:
+            async with aclosing(
+                watch.Watching(store, IMPATIENT, forgetful_recorder(), Meter(1)).watch(request)
+            ) as responses:
                 return await anext(responses)
 
         await put(*PEOPLE[:3])

@@ -12,6 +12,7 @@ from osms.values import almaty_date, format_iin
 from osms_server import answers
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
+from osms_server.meter import Meter
 from osms_server.settings import Settings
 from osms_server.watching.teller import Teller
 from osms_server.watching.watch import Watching
@@ -42,7 +43,7 @@ class Watcher:
     """Folds states and changes; a change that does not fit what it knows fails the test."""
 
     def __init__(self, store: Store, iins: Sequence[int]) -> None:
-        self._watching = Watching(store, IMPATIENT)
+        self._watching = Watching(store, IMPATIENT, forgetful_recorder(), Meter(1))
         self._iins = [format_iin(iin) for iin in iins]
         self._store = store
         self._seen: set[tuple[str, int]] = set()

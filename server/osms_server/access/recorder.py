@@ -1,13 +1,27 @@
 """Writes down who was told what, on behalf of the caller of a task, before the answer leaves."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Protocol
 
 from osms.v1 import core_pb2
 from osms.v1.access_record_pb2 import PackedAccess, SingleAccess
 from osms_server.access.entries import Kind, Status, packed_access, single_access
+from osms_server.access.journal import Journal
+from osms_server.access.keeper import StoreKeeper
+from osms_server.access.shipping import Shipper
 from osms_server.identity import current_caller
+from osms_storage.access_log import newest_heads
 from osms_storage.clock import Clock, to_microseconds
+from osms_storage.errors import StoreError
+from osms_storage.store import Store
+
+HEADS_MAX = 64
+"""How many other chains a new one remembers."""
+LAST_SHIPMENT_S = 2.0
+"""How long a gateway that stops goes on bringing records into the store; the next start goes on."""
 
 
 class Writes(Protocol):
@@ -90,3 +104,30 @@ class Recorder:
             items=items,
         )
         await self._journal.write(packed=(entry,))
+
+
+@asynccontextmanager
+async def recording(store: Store, folder: Path) -> AsyncIterator[Recorder]:
+    """Keep an access log in a folder, and bring it into the store behind the answers.
+
+    Raises OSError if the folder cannot be written.
+    """
+    try:
+        async with store.reading(newest=True) as connection:
+            heads = await newest_heads(connection, HEADS_MAX)
+    except StoreError:
+        heads = []  # the store is away: the chain begins without
+    keeper = StoreKeeper(store)
+    async with Journal(folder, store.clock, heads) as journal:
+        shipping = asyncio.create_task(Shipper(folder, keeper, journal).run())
+        try:
+            yield Recorder(journal, store.clock)
+        finally:
+            shipping.cancel()
+            await asyncio.wait([shipping])
+    last = Shipper(folder, keeper)
+    with suppress(Exception):  # whatever hinders it now, the next start meets it again
+        async with asyncio.timeout(LAST_SHIPMENT_S):
+            while await last.ship():
+                pass
+    last.close()

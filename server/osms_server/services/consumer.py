@@ -24,6 +24,7 @@ from osms_server.questions import (
     read_questions,
 )
 from osms_server.receipts import Receipts
+from osms_server.rules import Status
 from osms_server.settings import Settings
 from osms_server.watching import Watching
 from osms_storage.payments import list_names
@@ -41,6 +42,7 @@ _URGENT = {
     core_pb2.PURPOSE_PLANNED_ADMISSION,
 }
 """Somebody stands at a desk and waits."""
+_UNKNOWN = answers.STATUS[Status.UNKNOWN_CONSUMER]
 PATIENCE_S = 10.0
 """How long a caller without a deadline waits for a revision that it asked for."""
 ANSWERED_BEFORE_DEADLINE_S = 0.1
@@ -66,11 +68,12 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self._receipts = receipts
         self._recorder = recorder
         self._lanes = lanes
+        self._meter = lanes.meter
         self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
         self._ids = answers.DecisionIds()
-        self._watching = Watching(store, settings, recorder)
+        self._watching = Watching(store, settings, recorder, lanes.meter)
 
     async def WatchConsumers(
         self, request: pb.WatchConsumersRequest, context: Context
@@ -84,6 +87,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     ) -> pb.LookupConsumerResponse:
         """Answer for one person and one day."""
         check_purpose(request.purpose)
+        self._meter.single(request.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)
@@ -92,7 +96,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         check_revision(fields, request.at_least_revision, known)
         fields.purpose(request.purpose)
         language = fields.language(request.language)
-        fields.check()
+        self._check(fields)
         ring = self._receipts.ring() if request.issue_receipt else None
         if request.at_least_revision:
             # Not in the lane: who waits for facts does not work.
@@ -107,6 +111,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             response = pb.LookupConsumerResponse()
             answer = response.eligibility
             decision = answers.decide(view, question.iin, question.day)
+            self._meter.note(decision.status is Status.UNKNOWN_CONSUMER, 1)
             answers.write_whole(
                 answer, view, question.iin, question.day, decision, self._ids.next(), language
             )
@@ -138,6 +143,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields = Fields()
             fields.violate("items", "must have at least one")
             fields.check()
+        self._let_ask(request.items, shared)
         response = pb.BatchLookupConsumersResponse()
         async with self._lanes.bulk.turn(context.peer()):
             await self._answer(access_record_pb2.ACCESS_KIND_BATCH, request.items, shared, response)
@@ -157,6 +163,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 )
             if shared is None:
                 shared = await self._shared(request.options, context)
+            self._let_ask(request.items, shared)
             response = pb.StreamLookupConsumersResponse()
             async with self._lanes.bulk.turn(context.peer()):
                 kind = access_record_pb2.ACCESS_KIND_STREAM
@@ -167,6 +174,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.ExplainConsumerRequest, context: Context
     ) -> pb.ExplainConsumerResponse:
         """Show how an answer came about."""
+        self._meter.single(request.purpose)
         async with self._lanes.desk.turn(context.peer()):
             iin, response = await self._explain(request)
         answer = response.eligibility
@@ -220,11 +228,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields.case_reference(request.case_reference)
         language = fields.language(request.language)
         months = explanation.shown_months(fields, request, day)
-        fields.check()
+        self._check(fields)
         view = await self._inquiry.view([iin], known, now)
-        return iin, await explanation.explain(
+        response = await explanation.explain(
             self._store, view, iin, day, months, language, self._ids.next()
         )
+        self._meter.note(response.eligibility.status == _UNKNOWN, 1)
+        return iin, response
+
+    def _check(self, fields: Fields) -> None:
+        """Raise RequestError if anything is wrong with a question about one person."""
+        if fields.wrong_check_digits:
+            self._meter.note(1, 1)
+        fields.check()
 
     async def _shared(self, options: pb.LookupOptions, context: Context) -> Shared:
         """Return what all questions share, once the revision that they ask for is there."""
@@ -241,6 +257,13 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             await self._inquiry.reach(options.at_least_revision, _patience_s(context))
         return Shared(options.service_date, known, options.at_least_revision, options.purpose)
 
+    def _let_ask(self, items: Sequence[pb.LookupItem], shared: Shared) -> None:
+        """Raise RequestError if these are too many at once, or more than the caller's quota."""
+        limit = self._settings.batch_items_max
+        if len(items) > limit:
+            raise limit_exceeded("batch_items_max", limit, "items")
+        self._meter.bulk(shared.purpose, len(items))
+
     async def _answer(
         self,
         kind: "access_record_pb2.AccessKind.ValueType",
@@ -249,16 +272,17 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
     ) -> None:
         """Write the answers to items into a response, with what they share."""
-        limit = self._settings.batch_items_max
-        if len(items) > limit:
-            raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
         window = await self._laws.window(now)
         questions: list[Question | pb.LookupError] = []
+        misses = 0
         for start in range(0, len(items), CHECKED_AT_A_TIME):
             if start:
                 await self._lanes.give_way()
-            questions += read_questions(items[start : start + CHECKED_AT_A_TIME], shared, window)
+            some = items[start : start + CHECKED_AT_A_TIME]
+            checked_some, wrong_check_digits = read_questions(some, shared, window)
+            questions += checked_some
+            misses += wrong_check_digits
         asked = [q for q in questions if isinstance(q, Question)]
         view = await self._inquiry.view(
             [q.iin for q in asked],
@@ -278,12 +302,14 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 add().error.CopyFrom(checked)
                 continue
             decision = answers.decide(view, checked.iin, checked.day)
+            misses += decision.status is Status.UNKNOWN_CONSUMER
             answer = add().eligibility
             answers.write_brief(
                 answer, view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
             )
             if checked.states_identity:
                 answer.identity_match = _identity_match(checked, names)
+        self._meter.note(misses, len(items))
         day = Fields().service_date(shared.service_date, "service_date", window)
         await self._record(kind, questions, day, shared.purpose, response)
 

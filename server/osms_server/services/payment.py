@@ -57,9 +57,7 @@ def _weight(received: _Received) -> int:
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """Takes registers, and shows and resolves what became of their lines."""
 
-    def __init__(
-        self, store: Store, laws: Laws, settings: Settings, recorder: Recorder
-    ) -> None:
+    def __init__(self, store: Store, laws: Laws, settings: Settings, recorder: Recorder) -> None:
         self._store = store
         self._laws = laws
         self._lists = PaymentLists(store, laws)

@@ -21,7 +21,7 @@ from osms_server.intake import Room
 from osms_server.law import Laws
 from osms_server.roster_lists import IncomingList, known_roster, read_header, roster_code
 from osms_server.rosters import Finding
-from osms_server.rules import Decision
+from osms_server.rules import Decision, Status
 from osms_server.settings import Settings
 from osms_storage.errors import RunAbandonedError
 from osms_storage.rosters import (
@@ -67,6 +67,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     ) -> None:
         self._store = store
         self._lanes = lanes
+        self._meter = lanes.meter
         self._laws = laws
         self._inquiry = inquiry
         self._settings = settings
@@ -156,6 +157,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         fields.check()
         async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
+            self._meter.bulk(core_pb2.PURPOSE_ROSTER, roster.members)
             members = [
                 member async for page in all_members(connection, roster.id) for member in page
             ]
@@ -216,6 +218,12 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             if len(listed) == size:
                 break
             some = members[start : start + PEOPLE_AT_A_TIME]
+            try:
+                self._meter.bulk(core_pb2.PURPOSE_ROSTER, len(some))
+            except RequestError:
+                if not start:
+                    raise
+                break  # the next page goes on when the quota allows it
             view = await self._view(some, shared.moment.revision) if start else shared
             if view.moment.revision != shared.moment.revision:
                 break  # the next page goes on at the newer revision
@@ -278,12 +286,15 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         months = rosters.not_seen_months(view.law.parameters.at(day))
         recent_from = rosters.seen_from(day, months)
         found = []
+        misses = 0
         for number, member in enumerate(members, 1):
             decision = answers.decide(view, member.iin, day)
             finding = rosters.find(member, decision, lapsing_by, recent_from)
             found.append((member, decision, finding))
+            misses += decision.status is Status.UNKNOWN_CONSUMER
             if number % DECIDED_AT_A_TIME == 0:
                 await self._lanes.give_way()
+        self._meter.note(misses, len(members))
         return found
 
 
