@@ -19,6 +19,7 @@ from osms_server.watching.watch import Watching
 from osms_storage.pulse import read_pulse
 from osms_storage.store import Store, newest_revision
 from osms_storage.telling import begin_day
+from tests.callers import forgetful_recorder
 
 State = tuple[str, str, str]
 """Status, valid through, covered through."""
