@@ -39,6 +39,8 @@ from osms_client.errors import (
     NotFoundError,
     NothingKnownError,
     OsmsError,
+    ReceiptError,
+    ReceiptKeyError,
     RefusedError,
     RetryLaterError,
     TokenExpiredError,
@@ -46,6 +48,7 @@ from osms_client.errors import (
 )
 from osms_client.local_states import LocalState
 from osms_client.reasons import Reason
+from osms_client.receipts import ReceiptCheck, ReceiptKeys, ReceiptStatement
 from osms_client.registers import (
     LineNotice,
     Payer,
@@ -98,6 +101,7 @@ from osms_client.vocabulary import (
     NextStepCode,
     NormGroup,
     Purpose,
+    ReceiptVerdict,
     RecordIssue,
     RegisterOutcome,
     RegisterRefusal,
@@ -177,6 +181,12 @@ __all__ = [
     "PaymentRow",
     "Purpose",
     "Reason",
+    "ReceiptCheck",
+    "ReceiptError",
+    "ReceiptKeyError",
+    "ReceiptKeys",
+    "ReceiptStatement",
+    "ReceiptVerdict",
     "RecordIssue",
     "Refund",
     "RefusedError",

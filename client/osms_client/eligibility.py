@@ -106,6 +106,9 @@ class Eligibility:
     text: str
     """The status and its ground in one sentence; empty in batches and streams."""
 
+    receipt: str
+    """A signed statement of this answer, for a bill; empty unless it was asked for."""
+
     @property
     def insured(self) -> bool:
         """Whether the package is open without conditions: INSURED or INSURED_RETENTION."""

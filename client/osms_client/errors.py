@@ -8,12 +8,14 @@
     |   +-- InvalidAnswerError   an answer this client cannot read: update the client
     |   +-- NothingKnownError    the local states say nothing of the person: ask the gateway
     +-- RefusedError             the call was refused as it stands: the same again is refused again
-        +-- InvalidRequestError  fix the fields listed in `field_violations`
-        +-- NotFoundError        the thing named does not exist
-        +-- ConflictError        the gateway's state does not allow it: read `reason` and `metadata`
-        +-- TokenExpiredError    watch anew without a token: the present states come first
-        +-- LimitError           send less in one call
-        +-- AccessDeniedError    this client may not do that
+    |   +-- InvalidRequestError  fix the fields listed in `field_violations`
+    |   +-- NotFoundError        the thing named does not exist
+    |   +-- ConflictError        the gateway's state does not allow it: read `reason` and `metadata`
+    |   +-- TokenExpiredError    watch anew without a token: the present states come first
+    |   +-- LimitError           send less in one call
+    |   +-- AccessDeniedError    this client may not do that
+    +-- ReceiptError             not a genuine receipt: do not accept it
+        +-- ReceiptKeyError      its key is not among yours: get the keys anew, and try again
 
 "Not insured", "unknown consumer" and "suspended row" are answers and never raise.
 """
@@ -120,6 +122,14 @@ class LimitError(RefusedError):
 
 class AccessDeniedError(RefusedError):
     """This client is not known, or may not do that."""
+
+
+class ReceiptError(OsmsError):
+    """A text is not a genuine receipt."""
+
+
+class ReceiptKeyError(ReceiptError):
+    """A receipt was signed by a key that is not among those it is verified with."""
 
 
 def reason_of(text: str) -> str:

@@ -99,6 +99,19 @@ class MonthSettlement(StrEnum):
     UNRECOGNISED = "UNRECOGNISED"
 
 
+class ReceiptVerdict(StrEnum):
+    """What a receipt is worth."""
+
+    GENUINE = "GENUINE"
+    """About this person, and the same question is answered the same."""
+    NOT_GENUINE = "NOT_GENUINE"
+    """No receipt, changed, or not of this gateway."""
+    OTHER_PERSON = "OTHER_PERSON"
+    NOT_REPEATED = "NOT_REPEATED"
+    """Genuine, but the gateway answers otherwise now: a defect, to be reported."""
+    UNRECOGNISED = "UNRECOGNISED"
+
+
 class RegisterOutcome(StrEnum):
     """What became of a register."""
 

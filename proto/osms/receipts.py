@@ -70,7 +70,7 @@ def read_receipt(receipt: str, keys: PublicKeys) -> ReceiptStatement:
     if not isinstance(key_id, str) or header != _header(key_id):
         raise ReceiptInvalidError("This is signed, but it is no receipt.")
     if key_id not in keys:
-        raise ReceiptKeyUnknownError("The receipt names a key that is not known here.")
+        raise ReceiptKeyUnknownError("The receipt's key is not among these: it may be newer.")
     try:
         content = _signatures.decode_complete(receipt, keys[key_id], [_ALGORITHM])["payload"]
     except jwt.InvalidTokenError as exc:

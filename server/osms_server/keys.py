@@ -165,13 +165,11 @@ def _read_keys(folder: Path) -> dict[str, Ed25519PrivateKey | Ed25519PublicKey]:
 def _read_key(file: Path) -> Ed25519PrivateKey | Ed25519PublicKey:
     _check_unchanged_by_others(file)
     pem = file.read_bytes()
-    key: object
+    private = b"PRIVATE" in pem
+    if private:
+        _check_unread_by_others(file)
     try:
-        if b"PRIVATE" not in pem:
-            key = load_pem_public_key(pem)
-        else:
-            _check_unread_by_others(file)
-            key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem, password=None) if private else load_pem_public_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise KeysError(f"{file} holds no key that can be read.") from None
     if not isinstance(key, Ed25519PrivateKey | Ed25519PublicKey):

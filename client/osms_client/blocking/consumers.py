@@ -30,6 +30,7 @@ class ConsumerCalls(Connection):
         surname: str = "",
         at_least_revision: int = 0,
         language: Language = Language.KK,
+        issue_receipt: bool = False,
         timeout_s: float | None = None,
     ) -> Eligibility:
         """Tell whether a person is insured on a day.
@@ -37,7 +38,8 @@ class ConsumerCalls(Connection):
         ``service_date`` None is today in Almaty. ``known`` asks what was known at an aware
         instant, by the end of a day, or at a store revision; None is now. ``at_least_revision``
         (not together with ``known``) waits for what you sent, e.g. a register's revision. With
-        ``birth_date`` or ``surname`` the answer says whether they fit the IIN.
+        ``birth_date`` or ``surname`` the answer says whether they fit the IIN. ``issue_receipt``
+        asks for a signed statement of the answer: ConflictError if the gateway has no keys for it.
         """
         item = LookupItem(
             iin=iin,
@@ -54,6 +56,7 @@ class ConsumerCalls(Connection):
                 known=known,
                 at_least_revision=at_least_revision,
                 language=language,
+                issue_receipt=issue_receipt,
             ),
             lookups.lookup_answer,
             timeout_s or self._deadlines.call_s,

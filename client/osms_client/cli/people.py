@@ -78,6 +78,9 @@ def check(
     known_on: KnownOn = None,
     purpose: Why = Purpose.RECEPTION,
     language: Tongue = Language.KK,
+    receipt: Annotated[
+        bool, typer.Option("--receipt", help="Print a receipt too: a signed statement, for a bill.")
+    ] = False,
     as_json: AsJson = False,
     target: Target = DEFAULT_TARGET,
 ) -> None:
@@ -88,12 +91,19 @@ def check(
     """
     with gateway_at(target) as gateway:
         answer = gateway.lookup(
-            iin, purpose=purpose, service_date=day, known=known_on, language=language
+            iin,
+            purpose=purpose,
+            service_date=day,
+            known=known_on,
+            language=language,
+            issue_receipt=receipt,
         )
     if as_json:
         print_json(answer)
-    else:
-        _print_answer(out(), answer, WORDS[language])
+        return
+    _print_answer(out(), answer, WORDS[language])
+    if answer.receipt:
+        print(answer.receipt)  # not by the console, which would break the line
 
 
 def explain_person(

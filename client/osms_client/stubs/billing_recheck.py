@@ -3,15 +3,15 @@
     python -m osms_client.stubs.billing_recheck 127.0.0.1:50051 900101390002 2025-07-01 2025-07-02
 
 Two dates matter: the day of care, and the day on which the hospital asked. Late payments and
-reversals change what is known of a past day; a hospital that trusted the answer of then can show
-what it was told.
+reversals change what is known of a past day; a hospital that trusted the answer of then shows what
+it was told by the receipt that came with the bill (`--receipt`).
 """
 
 import asyncio
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from osms_client import AsyncGateway, Eligibility, Language, Purpose
+from osms_client import AsyncGateway, Eligibility, Language, Purpose, ReceiptCheck
 from osms_client.stubs.arguments import day, gateway_of, program
 
 
@@ -31,6 +31,9 @@ class Recheck:
     reason: str
     """Why it looks as it does now: the rule that decides, with its place in the law."""
 
+    receipt: ReceiptCheck | None
+    """What the bill's receipt is worth; None if it has none."""
+
 
 async def run(
     gateway: AsyncGateway,
@@ -38,6 +41,7 @@ async def run(
     service_date: date,
     asked_at: datetime | date,
     *,
+    receipt: str = "",
     case_reference: str = "",
     language: Language = Language.KK,
 ) -> Recheck:
@@ -68,6 +72,7 @@ async def run(
         now=now,
         changed=then.funding_source is not now.funding_source,
         reason=f"{rule.text} ({rule.legal_reference})" if rule.legal_reference else rule.text,
+        receipt=await gateway.verify_receipt(receipt, iin) if receipt else None,
     )
 
 
@@ -76,6 +81,7 @@ async def main() -> None:
     parser = program("Check a bill again.")
     parser.add_argument("service_date", type=day, help="the day of care: YYYY-MM-DD")
     parser.add_argument("asked_on", type=day, help="the day the hospital asked on: YYYY-MM-DD")
+    parser.add_argument("--receipt", default="", help="the receipt that came with the bill")
     arguments = parser.parse_args()
     async with gateway_of(arguments) as gateway:
         recheck = await run(
@@ -83,11 +89,16 @@ async def main() -> None:
             arguments.iin,
             arguments.service_date,
             arguments.asked_on,
+            receipt=arguments.receipt,
             language=arguments.language,
         )
     for label, answer in (("then", recheck.then), ("now", recheck.now)):
         print(f"{label}: {answer.status}, {answer.funding_source} [{answer.decision_id}]")
         print(f"  {answer.text}")
+    if recheck.receipt is not None:
+        said = recheck.receipt.statement
+        told = f", {said.status} on {said.service_date} [{said.decision_id}]" if said else ""
+        print(f"receipt: {recheck.receipt.verdict}{told}")
     print("CHANGED" if recheck.changed else "the same")
     print(recheck.reason)
 

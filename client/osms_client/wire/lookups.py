@@ -74,6 +74,7 @@ def lookup_request(
     known: KnownAt,
     at_least_revision: int,
     language: Language,
+    issue_receipt: bool,
 ) -> pb.LookupConsumerRequest:
     """Return one question as it is sent."""
     return pb.LookupConsumerRequest(
@@ -86,6 +87,7 @@ def lookup_request(
         surname=item.surname,
         at_least_revision=at_least_revision,
         language=_languages.number(language),
+        issue_receipt=issue_receipt,
     )
 
 
@@ -164,6 +166,7 @@ def eligibility(
         decision_id=answer.decision_id,
         decided_at=instant(shared.decided_at),
         text=answer.text,
+        receipt=answer.receipt,
     )
 
 

@@ -191,7 +191,7 @@ class LookupConsumerRequest(_message.Message):
     language: _core_pb2.Language.ValueType
     """The language of texts. Unspecified: Kazakh."""
     issue_receipt: _builtins.bool
-    """Whether the answer shall carry a receipt, a signed statement of it."""
+    """Whether the answer shall carry a receipt, a signed statement of it. Not together with `known`."""
     @_builtins.property
     def known(self) -> _core_pb2.KnowledgeTime:
         """Answer as it would have been answered at this moment. Unset: now."""
@@ -1075,7 +1075,9 @@ class ReceiptStatement(_message.Message):
     client: _builtins.str
     """The client that asked [sub]."""
     person: _builtins.str
-    """Whom it asked about, as a keyed hash of the IIN, in base64url [person]."""
+    """Whom it asked about, as a keyed hash of `decision_id` and the IIN, in base64url [person]: two
+    receipts of one person look like those of two.
+    """
     service_date: _builtins.str
     """The day of care [service_date]."""
     status: _core_pb2.EligibilityStatus.ValueType

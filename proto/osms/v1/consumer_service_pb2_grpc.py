@@ -103,7 +103,7 @@ class ConsumerServiceServicer(object):
 
         INVALID_ARGUMENT: IIN_INVALID, SERVICE_DATE_OUT_OF_RANGE, KNOWN_AT_IN_FUTURE, or
         INVALID_REQUEST with all field violations. UNAVAILABLE: REVISION_NOT_REACHED,
-        STORE_UNAVAILABLE. Safe to retry.
+        STORE_UNAVAILABLE. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe to retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,7 +167,8 @@ class ConsumerServiceServicer(object):
         whether the gateway, asked again about what it knew then, answers the same. A receipt that is
         not genuine is an answer, not an error.
 
-        INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+        INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe
+        to retry.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,6 +177,8 @@ class ConsumerServiceServicer(object):
     def ListReceiptKeys(self, request, context):
         """Lists the public keys that receipts are verified with, of receipts given out in the past too.
         They hold no secret: keep them, and verify without asking.
+
+        FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

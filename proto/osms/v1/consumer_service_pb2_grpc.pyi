@@ -50,7 +50,7 @@ class ConsumerServiceStub:
 
     INVALID_ARGUMENT: IIN_INVALID, SERVICE_DATE_OUT_OF_RANGE, KNOWN_AT_IN_FUTURE, or
     INVALID_REQUEST with all field violations. UNAVAILABLE: REVISION_NOT_REACHED,
-    STORE_UNAVAILABLE. Safe to retry.
+    STORE_UNAVAILABLE. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe to retry.
     """
     BatchLookupConsumers: _grpc.UnaryUnaryMultiCallable[_consumer_service_pb2.BatchLookupConsumersRequest, _consumer_service_pb2.BatchLookupConsumersResponse]
     """Answers for up to 10,000 people, one result per item in the order of the items. All are
@@ -94,11 +94,14 @@ class ConsumerServiceStub:
     whether the gateway, asked again about what it knew then, answers the same. A receipt that is
     not genuine is an answer, not an error.
 
-    INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+    INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe
+    to retry.
     """
     ListReceiptKeys: _grpc.UnaryUnaryMultiCallable[_consumer_service_pb2.ListReceiptKeysRequest, _consumer_service_pb2.ListReceiptKeysResponse]
     """Lists the public keys that receipts are verified with, of receipts given out in the past too.
     They hold no secret: keep them, and verify without asking.
+
+    FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED.
     """
 
 @_typing.type_check_only
@@ -123,7 +126,7 @@ class ConsumerServiceAsyncStub(ConsumerServiceStub):
 
     INVALID_ARGUMENT: IIN_INVALID, SERVICE_DATE_OUT_OF_RANGE, KNOWN_AT_IN_FUTURE, or
     INVALID_REQUEST with all field violations. UNAVAILABLE: REVISION_NOT_REACHED,
-    STORE_UNAVAILABLE. Safe to retry.
+    STORE_UNAVAILABLE. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe to retry.
     """
     BatchLookupConsumers: _aio.UnaryUnaryMultiCallable[_consumer_service_pb2.BatchLookupConsumersRequest, _consumer_service_pb2.BatchLookupConsumersResponse]  # type: ignore[assignment]
     """Answers for up to 10,000 people, one result per item in the order of the items. All are
@@ -167,11 +170,14 @@ class ConsumerServiceAsyncStub(ConsumerServiceStub):
     whether the gateway, asked again about what it knew then, answers the same. A receipt that is
     not genuine is an answer, not an error.
 
-    INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+    INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe
+    to retry.
     """
     ListReceiptKeys: _aio.UnaryUnaryMultiCallable[_consumer_service_pb2.ListReceiptKeysRequest, _consumer_service_pb2.ListReceiptKeysResponse]  # type: ignore[assignment]
     """Lists the public keys that receipts are verified with, of receipts given out in the past too.
     They hold no secret: keep them, and verify without asking.
+
+    FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED.
     """
 
 class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -199,7 +205,7 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
 
         INVALID_ARGUMENT: IIN_INVALID, SERVICE_DATE_OUT_OF_RANGE, KNOWN_AT_IN_FUTURE, or
         INVALID_REQUEST with all field violations. UNAVAILABLE: REVISION_NOT_REACHED,
-        STORE_UNAVAILABLE. Safe to retry.
+        STORE_UNAVAILABLE. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe to retry.
         """
 
     @_abc_1.abstractmethod
@@ -273,7 +279,8 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
         whether the gateway, asked again about what it knew then, answers the same. A receipt that is
         not genuine is an answer, not an error.
 
-        INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. Safe to retry.
+        INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST. FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED. Safe
+        to retry.
         """
 
     @_abc_1.abstractmethod
@@ -284,6 +291,8 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_consumer_service_pb2.ListReceiptKeysResponse, _abc.Awaitable[_consumer_service_pb2.ListReceiptKeysResponse]]:
         """Lists the public keys that receipts are verified with, of receipts given out in the past too.
         They hold no secret: keep them, and verify without asking.
+
+        FAILED_PRECONDITION: RECEIPTS_NOT_OFFERED.
         """
 
 def add_ConsumerServiceServicer_to_server(servicer: ConsumerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

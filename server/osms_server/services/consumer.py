@@ -96,6 +96,9 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         check_revision(fields, request.at_least_revision, known)
         fields.purpose(request.purpose)
         language = fields.language(request.language)
+        if request.issue_receipt and known is not None:
+            # It would look like one of today: only the revision in it tells.
+            fields.violate("issue_receipt", "cannot be combined with a knowledge time")
         self._check(fields)
         ring = self._receipts.ring() if request.issue_receipt else None
         if request.at_least_revision:

@@ -61,7 +61,7 @@ def test_both_gateways_have_the_same_methods() -> None:
     """A method of one gateway has the same parameters, defaults and words in the other."""
     blocking, asynchronous = _methods(Gateway), _methods(AsyncGateway)
     assert set(blocking) == set(asynchronous)
-    assert len(blocking) == 20
+    assert len(blocking) == 22
     for name, method in blocking.items():
         twin = asynchronous[name]
         assert inspect.getdoc(method) == inspect.getdoc(twin), name
@@ -83,6 +83,7 @@ _WORDS = [
     (osms_client.IdentityMatch, core_pb2.IdentityMatch),
     (osms_client.FeedKind, core_pb2.FeedKind),
     (osms_client.MonthSettlement, consumer_service_pb2.MonthSettlement),
+    (osms_client.ReceiptVerdict, consumer_service_pb2.ReceiptVerdict),
     (osms_client.RegisterOutcome, payment_service_pb2.RegisterOutcome),
     (osms_client.RegisterRefusal, payment_service_pb2.RegisterRefusal),
     (osms_client.LineIssue, payment_service_pb2.LineIssue),

@@ -19,6 +19,7 @@ from osms_client import (
     FundingSource,
     Language,
     NextStepCode,
+    ReceiptVerdict,
     RosterMember,
     Status,
 )
@@ -224,16 +225,22 @@ def test_portal_without_an_answer_says_nothing_of_cover(fake: FakeGateway) -> No
 
 
 def test_bill_is_seen_with_both_knowledges(fake: FakeGateway) -> None:
-    """A recheck holds what was said then and what is said now."""
+    """A recheck holds what was said then, what is said now, and what the receipt is worth."""
     _answers(fake, _uninsured())
     response = pb.ExplainConsumerResponse(eligibility=eligibility())
     response.rule.text, response.rule.legal_reference = "Paid late.", "article 5"
     fake.answers("ExplainConsumer", response)
+    verdict = pb.VerifyReceiptResponse(verdict=pb.RECEIPT_VERDICT_NOT_GENUINE)
+    fake.answers("VerifyReceipt", verdict)
     asked_at = datetime(2025, 11, 9, 18, tzinfo=UTC)
     recheck = _run(
         fake,
-        lambda gateway: billing_recheck.run(gateway, IIN, date(2025, 7, 1), asked_at),
+        lambda gateway: billing_recheck.run(
+            gateway, IIN, date(2025, 7, 1), asked_at, receipt="of the bill"
+        ),
     )
+    assert recheck.receipt.verdict is ReceiptVerdict.NOT_GENUINE
+    assert fake.asked[2] == pb.VerifyReceiptRequest(receipt="of the bill", iin=IIN)
     assert recheck.changed
     assert (recheck.then.status, recheck.now.status) == (Status.NOT_INSURED, Status.INSURED)
     assert recheck.reason == "Paid late. (article 5)"
