@@ -1,0 +1,29 @@
+"""What the shipper needs of the store: where the records of the access log live for good."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Head(Protocol):
+    """How far the store has a chain."""
+
+    @property
+    def number(self) -> int:
+        """The number of its last record."""
+
+    @property
+    def hash(self) -> bytes:
+        """The SHA-256 of that record's bytes."""
+
+
+class Keeper(Protocol):
+    """Keeps records; each call may raise StoreError, and nothing was kept by it then."""
+
+    async def head(self, writer: str) -> Head | None:
+        """Return how far the store has a chain; None: it has nothing of it."""
+
+    async def keep(self, writer: str, records: Sequence[tuple[int, bytes]], *, ended: bool) -> None:
+        """Keep the next records of a chain, those that the store has already included.
+
+        ``ended``: its writer is gone, and there will be no more.
+        """
