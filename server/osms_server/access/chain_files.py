@@ -88,15 +88,19 @@ class ChainWriter:
         self._descriptor = -1
         self._offset = self._size = 0
         self._path.mkdir(mode=0o700)
-        lock = hold(self._path)
-        if lock is None:
-            raise FileNotFoundError("Another process took a new chain for one without a writer.")
-        self._lock = lock
+        lock = None
         try:
+            lock = hold(self._path)
+            if lock is None:
+                raise FileNotFoundError("Another process took a new chain for an abandoned one.")
             _sync_folder(folder)
         except OSError:
-            self.close()
+            with suppress(OSError):
+                self._path.rmdir()
+            if lock is not None:
+                os.close(lock)
             raise
+        self._lock = lock
 
     def append(self, record: AccessRecord) -> None:
         """Make a record durable; raise OSError if that is not certain."""
