@@ -105,7 +105,9 @@ class Journal:
 
         Raises RequestError ACCESS_LOG_UNAVAILABLE: no answer may leave then.
         """
-        size = SINGLE_BYTES * len(singles) + sum(access.ByteSize() for access in packed)
+        size = SINGLE_BYTES * len(singles)
+        for access in packed:
+            size += access.ByteSize()
         if not size:
             return
         if self._closed or (self._waiting and self._waiting_bytes + size > WAITING_BYTES_MAX):

@@ -18,6 +18,7 @@ from osms.v1 import access_record_pb2 as pb
 from osms.v1 import core_pb2
 from osms.v1.access_record_pb2 import ChainHead
 from osms_server.access import chain_files, journal
+from osms_server.access.chain_files import chains_in, files_of
 from osms_server.access.entries import packed_access
 from osms_server.access.journal import Journal
 from osms_server.access.verification import verify_folder
@@ -203,7 +204,7 @@ async def test_without_a_log_no_answer_leaves_and_later_all_goes_on(
                     answered.append(iin)
         await write(log, FIRST_IIN + 60, FIRST_IIN + 61)
         assert refused > 20
-    chains = chain_files.chains_in(tmp_path / "log")
+    chains = chains_in(tmp_path / "log")
     assert len(chains) == 2  # what could not be begun has left nothing
     people = people_in(records_in(tmp_path / "log"))
     assert {FIRST_IIN, *answered, FIRST_IIN + 60, FIRST_IIN + 61} <= set(people)
@@ -269,17 +270,14 @@ async def test_large_entries_have_records_and_files_of_their_own(
         revision=1,
     )
     async with opened(tmp_path) as log:
+        for number in range(9):  # more than half of a file, so that the next is made
+            await write(log, FIRST_IIN + number)
         await asyncio.gather(
             *(write(log, FIRST_IIN + i) for i in range(8)), log.write(packed=[roster])
         )
         await log.write()
-    records = records_in(tmp_path)
-    assert [(len(r.singles), len(r.packed)) for r in records] == [
-        (0, 0),
-        (4, 0),
-        (4, 0),
-        (0, 1),
-        (0, 0),
-    ]
-    assert records[3].packed == [roster]
+    records = records_in(tmp_path)[10:]
+    assert [(len(r.singles), len(r.packed)) for r in records] == [(4, 0), (4, 0), (0, 1), (0, 0)]
+    assert records[2].packed == [roster]
+    assert len(files_of(chains_in(tmp_path)[0])) == 3
     assert (await verify_folder(tmp_path, MemoryKeeper())).findings == ()

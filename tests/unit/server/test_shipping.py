@@ -10,9 +10,10 @@ import pytest
 
 from osms_server.access import chain_files, shipping
 from osms_server.access.chain import Chain
-from osms_server.access.chain_files import chains_in, files_of
+from osms_server.access.chain_files import SPARE, chains_in, files_of
 from osms_server.access.journal import Journal
 from osms_server.access.shipping import Shipper
+from osms_server.access.verification import verify_folder
 from osms_server.errors import RequestError
 from osms_storage.clock import system_clock
 from osms_storage.errors import StoreUnavailableError
@@ -66,7 +67,8 @@ async def test_records_are_shipped_while_more_are_written(tmp_path: Path) -> Non
             await ship_all(shipper)
             assert keeper.people() == people
             assert shipper.waiting == 0
-            assert len(files_of(tmp_path / log.position.writer)) == 1
+            files = files_of(tmp_path / log.position.writer)
+            assert len([file for file in files if file.name != SPARE]) == 1
         assert keeper.ended == set()
         writer = log.position.writer
     # The journal ended as it should; what is left is its last record.
@@ -178,6 +180,26 @@ async def test_a_damaged_chain_is_left_to_whoever_looks_into_it(
         shipper.close()
     assert len(files_of(tmp_path / WRITER)) == 1
     assert capsys.readouterr().out.count("not whole") == 1
+
+
+@pytest.mark.parametrize("kept_files", [1, 2])
+async def test_a_file_that_lost_its_number_in_a_crash_is_the_last(
+    tmp_path: Path, kept_files: int
+) -> None:
+    """Its records are shipped after those of the files with numbers, or alone."""
+    frames = frames_of(sealed_records(6))
+    lay(tmp_path, frames[4:]).rename(tmp_path / WRITER / SPARE)
+    keeper = MemoryKeeper()
+    if kept_files == 2:
+        lay(tmp_path, frames[:4])
+    else:
+        await kept(keeper, WRITER, sealed_records(4))
+    assert (await verify_folder(tmp_path, keeper)).findings == ()
+    shipper = Shipper(tmp_path, keeper)
+    for _ in range(4):
+        await shipper.ship()
+    assert keeper.records[WRITER] == sealed_records(6)
+    assert chains_in(tmp_path) == []
 
 
 async def test_a_chain_the_store_knows_otherwise_is_damaged(tmp_path: Path) -> None:
