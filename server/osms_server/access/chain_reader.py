@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from osms_server.access.chain import CHANGED, Chain, Finding, digest
-from osms_server.access.chain_files import files_of, first_number
+from osms_server.access.chain_files import SPARE, files_of, first_number
 from osms_server.access.frames import Frame, frames_in
 
 Records = list[tuple[int, bytes]]
@@ -29,7 +29,8 @@ class ChainReader:
         self._chain = Chain(stored.writer, stored.number, stored.hash)
         files = files_of(path)
         # The last that may begin with, or hold, the first record that the store lacks.
-        begun = [file for file in files if first_number(file) <= stored.number + 1]
+        numbered = [file for file in files if file.name != SPARE]
+        begun = [file for file in numbered if first_number(file) <= stored.number + 1]
         self._file = begun[-1] if begun else next(iter(files), None)
         self._offset = 0
 
@@ -47,6 +48,8 @@ class ChainReader:
         """
         while self._file is not None and (through is None or self._chain.number < through):
             following = [file for file in files_of(self._path) if file > self._file]
+            if through is not None and following[:1] == [self._path / SPARE]:
+                following = []  # its writer, who is at work, gives it a number before it uses it
             records = self._read_file(self._file, through, newest=not following)
             if records or not following:
                 return records

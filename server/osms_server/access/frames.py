@@ -1,8 +1,9 @@
 """How records lie in a file that was filled with zeros before: in frames of whole sectors.
 
 A disk writes a sector or does not. So no write touches the sectors of an earlier record, and what
-a crash left of a write is told from what somebody changed: sectors of it are still zeros. The
-bytes of a record are stored inverted, lest it have such sectors of its own.
+a crash left of a write is told from what somebody changed: sectors of it are still zeros. Lest a
+record have such sectors of its own, its bytes are stored inverted, and the last sector is filled up
+with ones.
 """
 
 import struct
@@ -19,6 +20,7 @@ _CRC = struct.Struct("<I")
 HEADER_BYTES = _FIELDS.size + _CRC.size
 _INVERTED = bytes(range(255, -1, -1))
 _BLANK = bytes(SECTOR_BYTES)
+_FILLING = b"\xff" * SECTOR_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def frame_of(number: int, sealed: bytes) -> bytes:
     body = sealed.translate(_INVERTED)
     fields = _FIELDS.pack(MAGIC, crc32(body), len(body), number)
     frame = b"".join((fields, _CRC.pack(crc32(fields)), body))
-    return frame + bytes(-len(frame) % SECTOR_BYTES)
+    return frame + _FILLING[len(frame) % SECTOR_BYTES or SECTOR_BYTES :]
 
 
 def frames_in(data: bytes) -> Iterator[Frame]:
@@ -71,7 +73,7 @@ def _frame_at(data: bytes, begin: int) -> Frame | None:
     body_end = begin + HEADER_BYTES + length
     end = body_end + -body_end % SECTOR_BYTES
     body = data[begin + HEADER_BYTES : body_end]
-    if end <= len(data) and crc32(body) == body_crc and not data[body_end:end].strip(b"\0"):
+    if end <= len(data) and crc32(body) == body_crc and _FILLING.startswith(data[body_end:end]):
         return Frame(number, body.translate(_INVERTED), torn=False, end=end)
     torn = end > len(data) or any(
         data.startswith(_BLANK, sector) for sector in range(begin, end, SECTOR_BYTES)

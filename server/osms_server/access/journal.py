@@ -91,8 +91,10 @@ class Journal:
         self._closed = True
         if self._working is not None:
             await self._working
-        await self._run(self._end)
-        self._thread.shutdown()
+        try:
+            await self._run(self._end)
+        finally:
+            self._thread.shutdown()
 
     async def write(
         self, *, singles: Sequence[SingleAccess] = (), packed: Sequence[PackedAccess] = ()
@@ -103,7 +105,9 @@ class Journal:
 
         Raises RequestError ACCESS_LOG_UNAVAILABLE: no answer may leave then.
         """
-        size = SINGLE_BYTES * len(singles) + sum(access.ByteSize() for access in packed)
+        size = SINGLE_BYTES * len(singles)
+        for access in packed:
+            size += access.ByteSize()
         if not size:
             return
         if self._closed or (self._waiting and self._waiting_bytes + size > WAITING_BYTES_MAX):
@@ -179,9 +183,9 @@ class Journal:
         try:
             self._chain.append(record)
         except BaseException as exc:
+            self._give_up()  # first: on a full disk even the logger may fail
             number = exc.errno if isinstance(exc, OSError) else None
             _log.error("access log cannot be written", places=logs.places(exc), errno=number)
-            self._give_up()
             raise
         self.position = Position(self._chain.writer, self._chain.durable)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from osms_server import logs
 from osms_server.access.chain import Chain
-from osms_server.access.chain_files import chains_in, files_of, first_number, hold, remove
+from osms_server.access.chain_files import SPARE, chains_in, files_of, first_number, hold, remove
 from osms_server.access.chain_reader import ChainFaultError, ChainReader, last_number
 from osms_server.access.journal import Journal, Position
 from osms_server.access.keeper import Keeper
@@ -170,7 +170,7 @@ class Shipper:
 
 def _before(path: Path) -> int:
     """Return the number of the record before those in the files of a chain."""
-    return next((first_number(file) - 1 for file in files_of(path)), 0)
+    return next((max(first_number(file) - 1, 0) for file in files_of(path)), 0)
 
 
 def _remove_before(path: Path, file: Path | None) -> bool:
@@ -179,4 +179,4 @@ def _remove_before(path: Path, file: Path | None) -> bool:
     for older in files:
         if file is not None and older < file:
             older.unlink()
-    return file is not None and files[-1:] != [file]
+    return file is not None and any(newer > file and newer.name != SPARE for newer in files)
