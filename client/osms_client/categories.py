@@ -220,10 +220,16 @@ class Assignment:
     """A span of one person."""
 
     kind: AssignmentKind
-    """What it is."""
+    """What it gives."""
 
     assigned_on: date
     """The first day it counts."""
 
     removed_on: date | None
     """The first day it no longer counts; None: not removed."""
+
+    category: str = ""
+    """The category code; empty: ``unspecified``, or not for you to know."""
+
+    source: str = ""
+    """Code of the source that assigned it; empty: not for you to know."""

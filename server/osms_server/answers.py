@@ -1,4 +1,4 @@
-"""Turns decisions into the answers of the contract. Every caller sees redacted grounds."""
+"""Turns decisions into the answers of the contract, as who asks may see them."""
 
 import secrets
 from datetime import date
@@ -21,9 +21,7 @@ _FUNDING = {
     source: core_pb2.FundingSource.Value(f"FUNDING_SOURCE_{source}")
     for source in rules.FundingSource
 }
-_GROUND = {
-    ground: core_pb2.Ground.Value(f"GROUND_{ground}") for ground in rules.redact(rules.Ground)
-}
+_GROUND = {ground: core_pb2.Ground.Value(f"GROUND_{ground}") for ground in rules.Ground}
 _STEP = {step: core_pb2.NextStepCode.Value(f"NEXT_STEP_CODE_{step}") for step in rules.NextStep}
 
 KEPT_MAX = 16_384
@@ -32,7 +30,7 @@ KEPT_MAX = 16_384
 
 def decide(view: View, iin: int, day: date) -> rules.Decision:
     """Return the decision for one person of a view on a day."""
-    return rules.decide(view.law.ledger(view.ledgers.get(iin)), day, view.law.parameters)
+    return rules.decide(view.ledger(iin), day, view.law.parameters)
 
 
 def write_brief(
@@ -44,7 +42,7 @@ def write_brief(
     decision_id: str,
 ) -> None:
     """Write an answer without texts and without what a whole batch shares into a message."""
-    answer.CopyFrom(_common(decision, view.stale_sources, None))
+    answer.CopyFrom(_common(decision, view, None))
     answer.iin = format_iin(iin)
     answer.service_date = day.isoformat()
     answer.decision_id = decision_id
@@ -60,7 +58,7 @@ def write_whole(
     language: Language,
 ) -> None:
     """Write an answer with all its fields, texts in one of kk, ru, en, into a message."""
-    answer.CopyFrom(_common(decision, view.stale_sources, language))
+    answer.CopyFrom(_common(decision, view, language))
     answer.iin = format_iin(iin)
     answer.service_date = day.isoformat()
     answer.decision_id = decision_id
@@ -70,34 +68,34 @@ def write_whole(
 
 
 _kept: dict[
-    tuple[int, tuple[str, ...], Language | None], tuple[rules.Decision, core_pb2.Eligibility]
+    tuple[int, tuple[str, ...], Language | None, bool],
+    tuple[rules.Decision, core_pb2.Eligibility],
 ] = {}
 
 
 def _common(
-    decision: rules.Decision, stale_sources: tuple[str, ...], language: Language | None
+    decision: rules.Decision, view: View, language: Language | None
 ) -> core_pb2.Eligibility:
     """Return what an answer says whoever it is about; without a language no texts.
 
     Most people of a day share a few decisions, so these are kept. By identity, as decisions are
     shared objects and comparing them costs more than a copy; each is kept with its answer, so that
-    its identity stays its own.
+    its identity stays its own. By who asks, too: a decision may be shared by callers who see
+    different things of it.
     """
-    key = (id(decision), stale_sources, language)
+    key = (id(decision), view.stale_sources, language, view.shown_everything)
     if (kept := _kept.get(key)) is not None:
         return kept[1]
     if len(_kept) >= KEPT_MAX:
         _kept.clear()
-    answer = _said(decision, stale_sources, language)
+    answer = _said(decision, view, language)
     _kept[key] = (decision, answer)
     return answer
 
 
-def _said(
-    decision: rules.Decision, stale_sources: tuple[str, ...], language: Language | None
-) -> core_pb2.Eligibility:
-    step = rules.next_step(decision, stale=bool(stale_sources))
-    shown = rules.redact(decision.grounds)
+def _said(decision: rules.Decision, view: View, language: Language | None) -> core_pb2.Eligibility:
+    step = rules.next_step(decision, stale=bool(view.stale_sources))
+    shown = decision.grounds if view.shown_everything else rules.redact(decision.grounds)
     answer = core_pb2.Eligibility(
         status=STATUS[decision.status],
         funding_source=_FUNDING[decision.funding_source],
@@ -113,7 +111,7 @@ def _said(
         answer.blocking_months.extend(map(format_month, decision.blocking_months))
         answer.restore_amount_tiyn = decision.restore_amount_tiyn
     if language is not None:
-        answer.stale_sources.extend(stale_sources)
+        answer.stale_sources.extend(view.stale_sources)
         answer.next_step.text = rules.texts.next_step(step, language)
         answer.text = rules.texts.sentence(decision.status, shown[0] if shown else None, language)
     return answer

@@ -32,7 +32,9 @@ from osms_server.identity.identification import Identification
 from osms_server.identity.tokens import Tokens
 from osms_server.inquiry import Inquiry
 from osms_server.interceptors import Doorman, GuardedServer
+from osms_server.keys import SigningKeys
 from osms_server.law import Laws
+from osms_server.receipts import Receipts
 from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
 from osms_server.settings import Settings
 from osms_server.watching import Teller
@@ -96,7 +98,7 @@ async def running_gateway(
 
     Raises SchemaMismatchError if the store's schema is not this release's, OSError if an address
     cannot be listened on or a file not be read, ValueError if plain text would be spoken beyond
-    this machine, nobody could call, or the store was never filled.
+    this machine, nobody could call, the store was never filled, or the keys cannot be used.
     """
     doors = doors_of(settings)
     age_max_s = settings.standby_age_max_s
@@ -182,8 +184,10 @@ def _register(
     # One for all: it holds the one connection that present lookups share.
     inquiry = Inquiry(store, laws, stopping)
     lanes = Lanes(settings)
+    keys = SigningKeys(settings.keys) if settings.keys else None
+    receipts = Receipts(keys, inquiry, store.clock)
     consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
-        ConsumerServicer(store, laws, inquiry, lanes, settings), server
+        ConsumerServicer(store, laws, inquiry, lanes, settings, receipts), server
     )
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
         PaymentServicer(store, laws, settings), server

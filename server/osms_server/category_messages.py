@@ -59,8 +59,8 @@ def sync_result(result: SyncResult, law: Law) -> pb.SyncResult:
     return message
 
 
-def source_feed(state: FeedState, law: Law) -> pb.SourceFeed:
-    """Return how fresh a feed is."""
+def source_feed(state: FeedState, law: Law, *, delivered: bool) -> pb.SourceFeed:
+    """Return how fresh a feed is, and if ``delivered``, when it delivered what."""
     names = law.data.sources[state.source].names
     entry = pb.SourceFeed(
         source=state.source,
@@ -71,6 +71,8 @@ def source_feed(state: FeedState, law: Law) -> pb.SourceFeed:
         stale_after_hours=state.stale_after_hours,
         stale=state.stale,
     )
+    if not delivered:
+        return entry
     if state.feed is not None and state.feed.applied_at is not None:
         entry.last_applied_at.CopyFrom(timestamp(state.feed.applied_at))
     if state.feed is not None and state.feed.as_of is not None:

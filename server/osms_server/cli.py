@@ -1,4 +1,4 @@
-"""The server's commands: init, migrate, serve and verify; rebuild and reconcile stand apart."""
+"""The server's commands: init, migrate, serve, verify; rebuild, reconcile and keys stand apart."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from osms_seeds import reference
-from osms_server import rules
+from osms_server import key_commands, rules
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.identity.commands import client
@@ -142,3 +142,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(client, name="client")
     app.add_typer(verify, name="verify")
     app.add_typer(rebuild, name="rebuild")
+    app.add_typer(key_commands.commands, name="keys", no_args_is_help=True)

@@ -59,10 +59,10 @@ async def explain(
     """Return an answer and how it came about."""
     decision = answers.decide(view, iin, day)
     response = pb.ExplainConsumerResponse(
-        rule=_rule(decision, language), retention_months=decision.retention_months
+        rule=_rule(view, decision, language), retention_months=decision.retention_months
     )
     answers.write_whole(response.eligibility, view, iin, day, decision, decision_id, language)
-    ledger = view.law.ledger(view.ledgers.get(iin))
+    ledger = view.ledger(iin)
     if ledger is None:
         return response
     window = _window(view, day)
@@ -97,13 +97,15 @@ def _window(view: View, day: date) -> tuple[int, int] | None:
     return max(month_of(day) - length + 1, start), month_of(day)
 
 
-def _rule(decision: rules.Decision, language: Language) -> pb.DecidingRule:
-    # Exempt and state-paid people are one kind to the caller, in the rule's number too.
-    number = rules.redact_rule(decision.rule)
+def _rule(view: View, decision: rules.Decision, language: Language) -> pb.DecidingRule:
+    # Exempt and state-paid people are one kind to most callers, in the rule's number too.
+    number, told = decision.rule, str(decision.rule)
+    if not view.shown_everything:
+        number, told = rules.redact_rule(number)
     return pb.DecidingRule(
         number=number,
-        legal_reference=rules.texts.legal_reference(number, language),
-        text=rules.texts.rule(number, language),
+        legal_reference=rules.texts.legal_reference(told, language),
+        text=rules.texts.rule(told, language),
     )
 
 

@@ -196,11 +196,12 @@ class Fields:
         self._in_future(field, now)
         return None
 
-    def case_reference(self, value: str) -> None:
-        """Require a case reference that names a case, not a person."""
+    def case_reference(self, value: str) -> str:
+        """Return a case reference, which names a case, not a person."""
         value = self.text(value, "case_reference", most=CASE_REFERENCE_MAX)
         if any(_valid_iin(digits) for digits in _TWELVE_DIGITS.findall(value)):
             self.violate("case_reference", "must not hold an IIN")
+        return value
 
     def instant(self, value: Timestamp, field: str) -> datetime | None:
         """Return an instant, or None if it is none."""

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from osms_server import rules
 from osms_server.arrivals import Arrivals, not_reached
 from osms_server.errors import Reason, RequestError
+from osms_server.identity.callers import shown_everything
 from osms_server.law import Law, Laws
 from osms_storage.feeds import read_feeds
 from osms_storage.ledgers import replay_ledgers
@@ -31,6 +33,12 @@ class View:
     stale_sources: tuple[str, ...]
     ledgers: Ledgers | Mapping[int, LedgerRow]
     """Of these people, and of others that were read along."""
+    shown_everything: bool
+    """Whether who asks may be told restricted categories."""
+
+    def ledger(self, iin: int) -> rules.Ledger | None:
+        """Return what the rules may read of a person for who asks; None: nothing is known."""
+        return self.law.ledger(self.ledgers.get(iin), shown_everything=self.shown_everything)
 
 
 class Inquiry:
@@ -77,7 +85,7 @@ class Inquiry:
         # Not before the ledgers were read: known at this instant, they are the same.
         decided_at = self._store.clock()
         stale_sources = self._stale_sources(law, moment, decided_at)
-        return View(law, moment, None, decided_at, stale_sources, ledgers)
+        return View(law, moment, None, decided_at, stale_sources, ledgers, shown_everything())
 
     def _stale_sources(self, law: Law, moment: Moment, now: datetime) -> tuple[str, ...]:
         """Return the late sources; worked out anew only when a feed arrives or becomes late."""
@@ -112,4 +120,4 @@ class Inquiry:
             law = await self._laws.at(moment, connection)
             ledgers = await replay_ledgers(connection, iins, law.data, law.policy, revision)
         stale = law.stale_sources(moment.feeds, seen_from)
-        return View(law, moment, revision, now, stale, ledgers)
+        return View(law, moment, revision, now, stale, ledgers, shown_everything())

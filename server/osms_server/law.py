@@ -40,6 +40,22 @@ class FeedState:
         return self.late_from is None or self.seen_at >= self.late_from
 
 
+class _Kinds(dict[tuple[int, int], rules.SpanKind]):
+    """What assignments give, by source and category; blurred: EXEMPT reads as STATE_PAID."""
+
+    def __init__(self, data: ReferenceData, *, blurred: bool) -> None:
+        super().__init__()
+        self._data = data
+        self._blurred = blurred
+
+    def __missing__(self, key: tuple[int, int]) -> rules.SpanKind:
+        kind = rules.SpanKind(self._data.kind(*key))
+        if self._blurred and kind is rules.SpanKind.EXEMPT:
+            kind = rules.SpanKind.STATE_PAID
+        self[key] = kind
+        return kind
+
+
 class Law:
     """Reference data and parameters as known at one revision."""
 
@@ -48,7 +64,7 @@ class Law:
         self.parameters = rules.Parameters.from_documents(data.documents.get("parameter", {}))
         self.policy = CoverPolicy(data.covering, self.parameters.minimum_tiyn)
         self._window: Window | None = None
-        self._kinds: dict[tuple[int, int], rules.SpanKind] = {}
+        self._kinds = {blurred: _Kinds(data, blurred=blurred) for blurred in (True, False)}
         self._in_force = {
             category.id: (category.valid_from, category.valid_until)
             for category in data.categories.values()
@@ -61,23 +77,27 @@ class Law:
             self._window = Window(today, *self.parameters.window(today))
         return self._window
 
-    def ledger(self, row: LedgerRow | None) -> rules.Ledger | None:
-        """Return what the rules read of a person."""
+    def ledger(
+        self, row: LedgerRow | None, *, shown_everything: bool = False
+    ) -> rules.Ledger | None:
+        """Return what the rules read of a person.
+
+        Unless everything may be shown, who is exempt reads as one for whom the state pays. What is
+        made of the ledger then cannot tell them apart: no text, no count, and not how long it took.
+        """
         if row is None:
             return None
+        kinds = self._kinds[not shown_everything]
         return rules.Ledger(
             paid=row.paid,
             advance=row.advance,
-            spans=tuple([self._span(span) for span in row.spans]),
+            spans=tuple([self._span(span, kinds) for span in row.spans]),
             died_on=None if row.died_on is None else date.fromordinal(row.died_on),
         )
 
-    def _span(self, span: LedgerSpan) -> rules.Span:
+    def _span(self, span: LedgerSpan, kinds: "_Kinds") -> rules.Span:
         """Return an assignment on the days on which its category is in force."""
         source_id, category_id, assigned_on, removed_on = span
-        key = (source_id, category_id)
-        if key not in self._kinds:
-            self._kinds[key] = rules.SpanKind(self.data.kind(source_id, category_id))
         start = date.fromordinal(assigned_on)
         end = date.fromordinal(removed_on) if removed_on else None
         if category_id in self._in_force:
@@ -85,7 +105,7 @@ class Law:
             start = max(start, valid_from or start)
             if valid_until is not None:
                 end = min(end or valid_until, valid_until)
-        return rules.Span(self._kinds[key], start, end)
+        return rules.Span(kinds[source_id, category_id], start, end)
 
     def feed_states(self, feeds: Feeds, now: datetime) -> list[FeedState]:
         """Return every feed with its freshness, by source and kind; never delivered is late."""

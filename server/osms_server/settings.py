@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     may get. Calls under way stay. A rolling restart takes a little longer for each worker."""
     uvloop: bool = False
     """Serve on uvloop, of the extra of that name: a lookup takes a tenth less of a processor."""
+    keys: Path | None = None
+    """Folder of the keys that receipts are signed with (`osms keys rotate`); without one none are
+    given out."""
     test_clock: Path | None = None
     """File with the ISO instant at which the clock stands; only on loopback."""
     calls_max: Annotated[int, Field(ge=1)] = 4_000

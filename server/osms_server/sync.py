@@ -71,10 +71,11 @@ def _scope_part(
     category_id = _category_id(law, part.source, part.category)
     name = f"{part.source[:64]}/{part.category[:64] or 'unspecified'}"
     own = source is not None and source == sender
-    if source is None or "CATEGORIES" not in source.feeds or category_id is None:
-        description = "is not a source with a category of its own"
-    elif part.source == SERVICES and not own:
+    if part.source == SERVICES and not own:
+        # First, lest others find out which codes the services have.
         description = "may be replaced by the services feed only"
+    elif source is None or "CATEGORIES" not in source.feeds or category_id is None:
+        description = "is not a source with a category of its own"
     elif law.data.kind(source.id, category_id) == DECEASED and not own:
         description = "may be replaced by its own source only"
     else:

@@ -34,7 +34,11 @@ class Engine(Protocol):
     """What differs between engines; a module implements it."""
 
     def create_engines(self, url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
-        """Return the writing engine and the reading one, both of the leader."""
+        """Return the writing engine and the reading one, both of the leader.
+
+        The writing one has room for a writer of facts, and for one of the access log if both may
+        write at the same time.
+        """
 
     def standby_engine(self, url: str, /, *, readers: int) -> AsyncEngine | None:
         """Return an engine that reads of standbys where it can; None if there are none."""
@@ -44,6 +48,9 @@ class Engine(Protocol):
 
     async def lock_writes(self, connection: AsyncConnection, /) -> None:
         """Let no other writer in before this transaction ends."""
+
+    async def lock_access_log(self, connection: AsyncConnection, /) -> None:
+        """Let no other writer of the access log in before this transaction ends."""
 
     async def bulk_insert(
         self,

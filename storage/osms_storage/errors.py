@@ -6,6 +6,7 @@ StoreError
 ├── RunAbandonedError       send the sync again
 ├── OutdatedComparisonError compare the sync again
 ├── LawChangedError         run the command again
+├── BrokenChainError        stop, and show an operator the writer's files
 ├── RebuildEndedError       nothing, or run the command again
 └── SchemaMismatchError     migrate the store, or run the matching release
 """
@@ -43,6 +44,17 @@ class RebuildEndedError(StoreError):
     def __init__(
         self, message: str = "Another rebuild of the ledgers has ended meanwhile."
     ) -> None:
+        super().__init__(message)
+
+
+class BrokenChainError(StoreError):
+    """Records of the access log do not go on where the store's end, or are others than those."""
+
+    def __init__(self, writer: str, number: int, message: str) -> None:
+        self.writer = writer
+        """Names the chain."""
+        self.number = number
+        """The record that does not fit."""
         super().__init__(message)
 
 

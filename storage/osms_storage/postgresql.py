@@ -42,6 +42,8 @@ COPY_ROWS_MIN = 200
 """From so many rows on, COPY into a staging table is cheaper than arrays in a statement."""
 _WRITE_LOCK = 0x05_35_4D_53
 """Key of the advisory lock that writers take: any number, the same in every gateway."""
+_ACCESS_LOCK = 0x05_35_4D_54
+"""The same for writers of the access log, who wait for each other alone."""
 
 _UNAVAILABLE = (
     asyncpg.PostgresConnectionError,
@@ -62,14 +64,15 @@ _UNAVAILABLE = (
 
 
 def create_engines(url: str, *, readers: int) -> tuple[AsyncEngine, AsyncEngine]:
-    """Return the writing engine (one connection) and the reading one (``readers`` connections).
+    """Return the writing engine (two connections) and the reading one (``readers`` connections).
 
-    Both are the leader's where there are several hosts.
+    Both are the leader's where there are several hosts. Facts are written on one connection, the
+    access log on the other.
     """
     arguments = _connect_arguments(url, "read-write")
     writer = create_async_engine(
         url,
-        pool_size=1,
+        pool_size=2,
         max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=True,
@@ -156,6 +159,11 @@ async def lock_writes(connection: AsyncConnection) -> None:
     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITE_LOCK})
 
 
+async def lock_access_log(connection: AsyncConnection) -> None:
+    """Let no other writer of the access log in before this transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ACCESS_LOCK})
+
+
 async def bulk_insert(
     connection: AsyncConnection,
     table: Table,
@@ -227,7 +235,13 @@ async def plan_for_values(connection: AsyncConnection) -> None:
 
 
 def _array_type(table: Table, name: str) -> str:
-    kinds = {"BIGINT": "bigint", "INTEGER": "integer", "SMALLINT": "smallint", "TEXT": "text"}
+    kinds = {
+        "BIGINT": "bigint",
+        "BOOLEAN": "boolean",
+        "INTEGER": "integer",
+        "SMALLINT": "smallint",
+        "TEXT": "text",
+    }
     return kinds.get(str(table.c[name].type), "bytea")
 
 

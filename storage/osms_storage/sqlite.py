@@ -191,6 +191,11 @@ async def lock_writes(_: AsyncConnection) -> None:
     # BEGIN IMMEDIATE has locked everything.
 
 
+async def lock_access_log(_: AsyncConnection) -> None:
+    """Let no other writer of the access log in before this transaction ends."""
+    # The same.
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn driver errors into the store's own."""

@@ -108,6 +108,8 @@ class Store:
             if standby is not None:
                 self._standbys = Standbys(self._engine, standby, self._reader, standby_age_max_s)
         self._write_lock = asyncio.Lock()
+        # A file has one writer at a time, whom the others of this process wait for in their order.
+        self._keep_lock = asyncio.Lock() if self.remote else self._write_lock
         self._hot: list[HotReader] = []
         self._finishing: set[asyncio.Task[Any]] = set()
         self._closing = False
@@ -222,6 +224,21 @@ class Store:
                     unit = Unit(connection)
                     yield unit
                     await unit._record(cause, self.clock)
+
+    @asynccontextmanager
+    async def keeping(self) -> AsyncIterator[AsyncConnection]:
+        """Write to the access log: committed durably at the end, rolled back by any exception.
+
+        It makes no revision. On a server it neither waits for writers of facts nor holds them up; a
+        file has one writer at a time, so what is kept at a time should be little.
+
+        Raises StoreUnavailableError and StoreFullError; nothing is applied then.
+        """
+        async with self._keep_lock:
+            with self._engine.translated():
+                async with self._writer.connect() as connection, connection.begin():
+                    await self._engine.lock_access_log(connection)
+                    yield connection
 
 
 async def newest_revision(connection: AsyncConnection) -> tuple[int, datetime]:

@@ -25,6 +25,7 @@ from osms_server.admission import Lanes
 from osms_server.bootstrap import collect_rarely
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Law, Laws
+from osms_server.receipts import Receipts
 from osms_server.services import ConsumerServicer
 from osms_server.settings import Settings
 from osms_storage.store import Store
@@ -127,8 +128,10 @@ async def _in_process(subject: Subject, iins: Sequence[int]) -> dict[int, dict[s
     messages = [lookup_message(f"{iin:012d}") for iin in iins]
     async with Store(subject.store, clock=lambda: datetime.fromisoformat(NOW)) as store:
         laws = Laws(store)
+        inquiry = Inquiry(store, laws)
+        receipts = Receipts(None, inquiry, store.clock)
         stages = _Stages(
-            ConsumerServicer(store, laws, Inquiry(store, laws), Lanes(settings), settings)
+            ConsumerServicer(store, laws, inquiry, Lanes(settings), settings, receipts)
         )
         await stages.look_up(messages[:WARM_LOOKUPS], 1)
         return {callers: await stages.look_up(messages, callers) for callers in CALLERS}

@@ -171,6 +171,8 @@ def assignments(response: pb.ListAssignmentsResponse) -> tuple[Assignment, ...]:
             kind=_assignment_kinds.word(span.kind),
             assigned_on=day(span.assigned_on),
             removed_on=day_or_none(span.removed_on),
+            category=span.category,
+            source=span.source,
         )
         for span in response.assignments
     )

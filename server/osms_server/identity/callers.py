@@ -62,6 +62,34 @@ def acting_from_now_on(caller: Caller) -> None:
     _current.set(caller)
 
 
+def shown_everything() -> bool:
+    """Return whether this task works for somebody who may be told restricted categories.
+
+    Nobody is: work of the gateway's own knows no more than a clinic, lest it be told on.
+    """
+    caller = _current.get(None)
+    return caller is not None and caller.sees_restricted
+
+
+def shown_codes() -> bool:
+    """Return whether this task works for somebody who may be told codes that are not restricted."""
+    caller = _current.get(None)
+    return caller is not None and (caller.sees_restricted or Role.CONSUMER_PORTAL in caller.roles)
+
+
+def shown_deliveries(source: str) -> bool:
+    """Return whether this task works for somebody who may be told when a source sent categories.
+
+    Who is told of a change, and that no other source has sent anything since, knows that it came
+    from the one that is left: from the services, perhaps. So it is told to those who send for the
+    source, who know it, and to those who keep the gateway going.
+    """
+    caller = _current.get(None)
+    return caller is None or bool(
+        source in caller.sources or caller.roles & {Role.FUND_OPERATOR, Role.ADMIN}
+    )
+
+
 @contextmanager
 def acting_as(caller: Caller) -> Iterator[None]:
     """Do some work on behalf of a client."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import grpc
 from cryptography import x509
@@ -70,9 +71,9 @@ def server_credentials(files: ServerFiles) -> grpc.ServerCredentials:
     Raises OSError and ValueError as `ServerFiles.read`.
     """
     first = files.read()
-    return grpc.dynamic_ssl_server_credentials(
-        first, _Following(files).changed, require_client_authentication=True
-    )
+    # Its types do not say so, but None means that nothing has changed.
+    changed: Any = _Following(files).changed
+    return grpc.dynamic_ssl_server_credentials(first, changed, require_client_authentication=True)
 
 
 class _Following:

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import grpc
-from osms_storage.clients import ClientRecord
 
 from osms.v1 import core_pb2
 from osms_server.errors import Reason, RequestError
@@ -13,6 +12,7 @@ from osms_server.identity.callers import Caller, Role, current_caller
 from osms_server.identity.certificates import ClientCertificates
 from osms_server.identity.clients import Clients
 from osms_server.identity.tokens import TokenError, Tokens
+from osms_storage.clients import ClientRecord
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -49,9 +49,9 @@ class Identification:
 
         A certificate alone counts where there is one: no token makes its client another's.
         """
-        shown = context.auth_context().get("x509_pem_cert")
+        shown = _certificate(context)
         if shown:
-            return await self._certified(shown[0])
+            return await self._certified(shown)
         token = _token(context)
         if token:
             return await self._trusted(token)
@@ -64,9 +64,9 @@ class Identification:
 
         A token that has run out since is let be: it was good when the stream began.
         """
-        shown = context.auth_context().get("x509_pem_cert")
+        shown = _certificate(context)
         if shown:
-            await self._certified(shown[0])
+            await self._certified(shown)
         else:
             await self._client(current_caller().client)
 
@@ -80,7 +80,8 @@ class Identification:
             # It was good when the connection began.
             raise unknown_caller("certificate_expired")
         # One that names a client it is not registered for says no more than an unknown one.
-        record = await self._clients.find(certificate.client) if certificate.client else None
+        name = certificate.client
+        record = self._clients.known(name) or await self._clients.find(name)
         if record is None or certificate.fingerprint not in record.certificates:
             raise unknown_caller("certificate_unknown")
         if record.disabled_at is not None:
@@ -103,7 +104,7 @@ class Identification:
         return self._caller(record)
 
     async def _client(self, name: str) -> ClientRecord:
-        record = await self._clients.find(name)
+        record = self._clients.known(name) or await self._clients.find(name)
         if record is None:
             raise unknown_caller("client_unknown")
         if record.disabled_at is not None:
@@ -134,6 +135,13 @@ _PURPOSES: Mapping[str, int] = {
     for name, number in core_pb2.Purpose.items()
     if number != core_pb2.PURPOSE_UNSPECIFIED
 }
+
+
+def _certificate(context: Context) -> bytes:
+    """Return the certificate that the client of a connection has shown, as PEM; empty: none."""
+    for shown in context.auth_context().get("x509_pem_cert", ()):
+        return shown
+    return b""
 
 
 def _token(context: Context) -> str:

@@ -57,7 +57,7 @@ def check_role(caller: Caller, rpc: str) -> None:
         )
 
 
-def check_purpose(purpose: int) -> None:
+def check_purpose(purpose: "core_pb2.Purpose.ValueType") -> None:
     """Raise RequestError unless the caller may state a purpose. What is no purpose is let through:
     it is a violation of the request, found later."""
     if purpose in current_caller().purposes:

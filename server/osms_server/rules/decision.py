@@ -35,7 +35,7 @@ class Ground(StrEnum):
     EXEMPT = "EXEMPT"
     """Restricted: see `redact`."""
     STATE_PAID = "STATE_PAID"
-    """Restricted: see `redact`."""
+    """Told as BUDGET_PAID, too, or its absence would tell of EXEMPT."""
     BUDGET_PAID = "BUDGET_PAID"
     """EXEMPT or STATE_PAID, without telling which."""
     SETTLED_MONTHS = "SETTLED_MONTHS"
@@ -98,13 +98,13 @@ def redact(grounds: Iterable[Ground]) -> tuple[Ground, ...]:
     return tuple(dict.fromkeys(shown))
 
 
-def redact_rule(number: int) -> int:
-    """Return the number of the deciding rule as such a caller may see it: 5 reads as 6.
+def redact_rule(number: int) -> tuple[int, str]:
+    """Return the number of the deciding rule as such a caller may see it, and the name of its text.
 
-    >>> redact_rule(5), redact_rule(7)
-    (6, 7)
+    >>> redact_rule(5), redact_rule(6), redact_rule(7)
+    ((6, 'BUDGET_PAID'), (6, 'BUDGET_PAID'), (7, '7'))
     """
-    return 6 if number == 5 else number
+    return (6, Ground.BUDGET_PAID.value) if number in (5, 6) else (number, str(number))
 
 
 def next_step(decision: Decision, *, stale: bool) -> NextStep:

@@ -5,7 +5,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any, Literal
 
-from osms_server.rules.decision import Ground, NextStep, Status, redact
+from osms_server.rules.decision import Ground, NextStep, Status
 
 Language = Literal["kk", "ru", "en"]
 """Kazakh, Russian, English."""
@@ -20,13 +20,8 @@ _TEXTS = {language: _load(language) for language in ("kk", "ru", "en")}
 
 
 def sentence(status: Status, ground: Ground | None, language: Language) -> str:
-    """Return a status and the ground that decided, in one sentence.
-
-    EXEMPT and STATE_PAID are told as BUDGET_PAID, because nobody may learn which it is. None: no
-    ground is named.
-    """
-    key = "ANY" if ground is None else redact((ground,))[0]
-    text: str = _TEXTS[language]["sentence"][status][key]
+    """Return a status and the ground that decided, in one sentence; None: no ground is named."""
+    text: str = _TEXTS[language]["sentence"][status]["ANY" if ground is None else ground]
     return text
 
 
@@ -36,13 +31,13 @@ def next_step(step: NextStep, language: Language) -> str:
     return text
 
 
-def rule(number: int, language: Language) -> str:
-    """Return what a rule says. Rules 5 and 6 say the same, because nobody may learn which it is."""
-    text: str = _TEXTS[language]["rule"][str(number)]
+def rule(name: str, language: Language) -> str:
+    """Return what a rule says, by its number; BUDGET_PAID: by either of 5 and 6."""
+    text: str = _TEXTS[language]["rule"][name]
     return text
 
 
-def legal_reference(number: int, language: Language = "kk") -> str:
-    """Return the act, article and paragraph of a rule."""
-    text: str = _TEXTS[language]["legal_reference"][str(number)]
+def legal_reference(name: str, language: Language = "kk") -> str:
+    """Return the act, article and paragraph of a rule; BUDGET_PAID: of both 5 and 6."""
+    text: str = _TEXTS[language]["legal_reference"][name]
     return text

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import date
 from typing import Any
 
 import grpc
@@ -11,15 +10,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osms.v1 import category_service_pb2 as pb
 from osms.v1 import category_service_pb2_grpc
 from osms.values import almaty_date
-from osms_server import category_messages
+from osms_server import assignments, category_messages
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
 from osms_server.identity import current_caller
+from osms_server.identity.callers import shown_deliveries, shown_everything
 from osms_server.identity.rights import check_sender
 from osms_server.inquiry import Inquiry
 from osms_server.law import Law, Laws
 from osms_server.logs import logger, places
-from osms_server.rules import SpanKind
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 from osms_storage import categories, syncs
@@ -286,7 +285,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     async def ListSources(
         self, request: pb.ListSourcesRequest, context: Context
     ) -> pb.ListSourcesResponse:
-        """List every feed with its freshness."""
+        """List every feed with its freshness; what it delivered only to those who may know."""
         law = await self._law()
         now = self._store.clock()
         async with self._store.reading(newest=True) as connection:
@@ -299,8 +298,9 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         response = pb.ListSourcesResponse()
         for state in law.feed_states(feeds, now):
             source_id = law.data.sources[state.source].id
-            entry = category_messages.source_feed(state, law)
-            if state.kind == "CATEGORIES":
+            shown = state.kind != "CATEGORIES" or shown_deliveries(state.source)
+            entry = category_messages.source_feed(state, law, delivered=shown)
+            if state.kind == "CATEGORIES" and shown:
                 entry.next_delta_number = numbers[source_id] + 1
                 entry.held_run_ids.extend(held.get(source_id, []))
             response.feeds.append(entry)
@@ -309,42 +309,29 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     async def ListCategories(
         self, request: pb.ListCategoriesRequest, context: Context
     ) -> pb.ListCategoriesResponse:
-        """List the categories of the reference data."""
+        """List the categories of the reference data, restricted ones only to who may know."""
         law = await self._law()
+        everything = shown_everything()
         return pb.ListCategoriesResponse(
             categories=[
                 category_messages.category(code, category, law)
                 for code, category in sorted(law.data.categories.items())
+                if everything or not category.restricted
             ]
         )
 
     async def ListAssignments(
         self, request: pb.ListAssignmentsRequest, context: Context
     ) -> pb.ListAssignmentsResponse:
-        """List one person's spans without telling their categories."""
+        """List one person's spans, and of which categories as far as the caller may know."""
         now = self._store.clock()
         fields = Fields()
         iin = fields.iin(request.iin)
         known = fields.known(request.known, now)
         fields.check()
         view = await self._inquiry.view([iin], known, now)
-        ledger = view.law.ledger(view.ledgers.get(iin))
-        spans = set()
-        for span in ledger.spans if ledger else ():
-            shown = pb.ASSIGNMENT_KIND_BUDGET_PAID
-            if span.kind is SpanKind.ON_VISIT:
-                shown = pb.ASSIGNMENT_KIND_ON_VISIT
-            if span.end is None or span.end > span.start:
-                spans.add((span.start, span.end or date.max, shown))
         return pb.ListAssignmentsResponse(
-            assignments=[
-                pb.Assignment(
-                    kind=shown,
-                    assigned_on=start.isoformat(),
-                    removed_on="" if end == date.max else end.isoformat(),
-                )
-                for start, end, shown in sorted(spans)[:ASSIGNMENTS_MAX]
-            ]
+            assignments=assignments.of_person(view, iin)[:ASSIGNMENTS_MAX]
         )
 
 

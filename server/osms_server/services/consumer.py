@@ -1,22 +1,27 @@
 """ConsumerService: is this person insured on this day, and why."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import consumer_service_pb2_grpc, core_pb2
-from osms.values import parse_iins
 from osms_server import answers, explanation
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import NAME_MAX, Fields, Window
+from osms_server.fields import Fields
 from osms_server.identity.rights import check_purpose
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
+from osms_server.questions import (
+    Question,
+    Shared,
+    check_revision,
+    read_question,
+    read_questions,
+)
+from osms_server.receipts import Receipts
 from osms_server.settings import Settings
 from osms_server.watching import Watching
 from osms_storage.payments import list_names
@@ -42,32 +47,20 @@ ANSWERED_BEFORE_DEADLINE_S = 0.1
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class _Question(NamedTuple):
-    """What is asked about one person, checked."""
-
-    iin: int
-    day: date
-    states_identity: bool = False
-    surname: str = ""
-    birth_date: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """What all items of a batch or stream share, checked."""
-
-    service_date: str
-    known: datetime | int | None
-    at_least_revision: int
-
-
 class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     """Answers one, many, or a stream of questions."""
 
     def __init__(
-        self, store: Store, laws: Laws, inquiry: Inquiry, lanes: Lanes, settings: Settings
+        self,
+        store: Store,
+        laws: Laws,
+        inquiry: Inquiry,
+        lanes: Lanes,
+        settings: Settings,
+        receipts: Receipts,
     ) -> None:
         self._store = store
+        self._receipts = receipts
         self._lanes = lanes
         self._inquiry = inquiry
         self._laws = laws
@@ -90,12 +83,13 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)
-        question = _question(fields, request, request.service_date, window)
+        question = read_question(fields, request, request.service_date, window)
         known = fields.known(request.known, now)
-        _at_least(fields, request.at_least_revision, known)
+        check_revision(fields, request.at_least_revision, known)
         fields.purpose(request.purpose)
         language = fields.language(request.language)
         fields.check()
+        ring = self._receipts.ring() if request.issue_receipt else None
         if request.at_least_revision:
             # Not in the lane: who waits for facts does not work.
             await self._inquiry.reach(request.at_least_revision, _patience_s(context))
@@ -115,6 +109,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             if question.states_identity:
                 names = await self._names([question], view)
                 answer.identity_match = _identity_match(question, names)
+            if ring is not None:
+                self._receipts.issue(answer, request.purpose, ring)
             return response
         finally:
             desk.leave()
@@ -137,7 +133,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request_iterator: AsyncIterator[pb.StreamLookupConsumersRequest], context: Context
     ) -> AsyncIterator[pb.StreamLookupConsumersResponse]:
         """Answer chunk by chunk; the next chunk is read when the last answer was taken."""
-        shared: _Shared | None = None
+        shared: Shared | None = None
         async for request in request_iterator:
             if (shared is None) != request.HasField("options"):
                 raise RequestError(
@@ -159,6 +155,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         async with self._lanes.desk.turn(context.peer()):
             return await self._explain(request)
 
+    async def VerifyReceipt(
+        self, request: pb.VerifyReceiptRequest, context: Context
+    ) -> pb.VerifyReceiptResponse:
+        """Tell what a receipt is worth."""
+        async with self._lanes.desk.turn(context.peer()):
+            return await self._receipts.verify(request)
+
+    async def ListReceiptKeys(
+        self, request: pb.ListReceiptKeysRequest, context: Context
+    ) -> pb.ListReceiptKeysResponse:
+        """Publish the keys that receipts are verified with."""
+        return self._receipts.published()
+
     async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
         check_purpose(request.purpose)
         now = self._store.clock()
@@ -177,7 +186,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             self._store, view, iin, day, months, language, self._ids.next()
         )
 
-    async def _shared(self, options: pb.LookupOptions, context: Context) -> _Shared:
+    async def _shared(self, options: pb.LookupOptions, context: Context) -> Shared:
         """Return what all questions share, once the revision that they ask for is there."""
         check_purpose(options.purpose)
         now = self._store.clock()
@@ -185,17 +194,17 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         window = await self._laws.window(now)
         fields.service_date(options.service_date, "options.service_date", window)
         known = fields.known(options.known, now, "options.known")
-        _at_least(fields, options.at_least_revision, known, "options.")
+        check_revision(fields, options.at_least_revision, known, "options.")
         fields.purpose(options.purpose, "options.purpose")
         fields.check()
         if options.at_least_revision:
             await self._inquiry.reach(options.at_least_revision, _patience_s(context))
-        return _Shared(options.service_date, known, options.at_least_revision)
+        return Shared(options.service_date, known, options.at_least_revision, options.purpose)
 
     async def _answer(
         self,
         items: Sequence[pb.LookupItem],
-        shared: _Shared,
+        shared: Shared,
         response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
     ) -> None:
         """Write the answers to items into a response, with what they share."""
@@ -204,12 +213,12 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
         window = await self._laws.window(now)
-        questions: list[_Question | pb.LookupError] = []
+        questions: list[Question | pb.LookupError] = []
         for start in range(0, len(items), CHECKED_AT_A_TIME):
             if start:
                 await self._lanes.give_way()
-            questions += _questions(items[start : start + CHECKED_AT_A_TIME], shared, window)
-        asked = [q for q in questions if isinstance(q, _Question)]
+            questions += read_questions(items[start : start + CHECKED_AT_A_TIME], shared, window)
+        asked = [q for q in questions if isinstance(q, Question)]
         view = await self._inquiry.view(
             [q.iin for q in asked],
             shared.known,
@@ -236,7 +245,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 answer.identity_match = _identity_match(checked, names)
 
     async def _names(
-        self, questions: Sequence[_Question], view: View
+        self, questions: Sequence[Question], view: View
     ) -> Mapping[int, list[PersonName]]:
         """Return what is known of the identity of these people."""
         iins = [q.iin for q in questions]
@@ -247,64 +256,13 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
 
 
 def _identity_match(
-    question: _Question, names: Mapping[int, list[PersonName]]
+    question: Question, names: Mapping[int, list[PersonName]]
 ) -> "core_pb2.IdentityMatch.ValueType":
     known = names.get(question.iin, [])
     return answers.identity_match(known, question.surname, question.birth_date)
-
-
-def _question(
-    fields: Fields, item: pb.LookupItem | pb.LookupConsumerRequest, day: str, window: Window
-) -> _Question:
-    if item.case_reference:
-        fields.case_reference(item.case_reference)
-    iin, on = fields.iin(item.iin), fields.service_date(day, "service_date", window)
-    if not (item.surname or item.birth_date):
-        return _Question(iin, on)
-    surname = fields.text(item.surname, "surname", most=NAME_MAX)
-    birth_date = fields.day(item.birth_date, "birth_date")
-    return _Question(iin, on, bool(surname or birth_date), surname, birth_date)
-
-
-def _questions(
-    items: Sequence[pb.LookupItem], shared: _Shared, window: Window
-) -> list[_Question | pb.LookupError]:
-    """Return each item checked, or why it cannot be answered."""
-    questions: list[_Question | pb.LookupError] = []
-    fields = Fields()
-    shared_day = fields.service_date(shared.service_date, "service_date", window)
-    plain = not fields.violations
-    for item, iin in zip(items, parse_iins([item.iin for item in items]), strict=True):
-        if plain and iin is not None and not _says_more(item):
-            # Nearly every item; the long way costs more than the decision.
-            questions.append(_Question(iin, shared_day))
-            continue
-        fields = Fields()
-        question = _question(fields, item, item.service_date or shared.service_date, window)
-        error = fields.error()
-        questions.append(question if error is None else _item_error(error))
-    return questions
-
-
-def _says_more(item: pb.LookupItem) -> bool:
-    """Tell whether an item holds anything beside an IIN."""
-    return bool(item.service_date or item.case_reference or item.surname or item.birth_date)
-
-
-def _at_least(
-    fields: Fields, at_least_revision: int, known: datetime | int | None, path: str = ""
-) -> None:
-    if at_least_revision < 0:
-        fields.violate(f"{path}at_least_revision", "must not be negative")
-    if at_least_revision and known is not None:
-        fields.violate(f"{path}at_least_revision", "cannot be combined with a knowledge time")
 
 
 def _patience_s(context: Context) -> float:
     """Return how long a call may wait for a revision: nearly until its caller stops waiting."""
     left_s: float | None = context.time_remaining()
     return PATIENCE_S if left_s is None else left_s - ANSWERED_BEFORE_DEADLINE_S
-
-
-def _item_error(error: RequestError) -> pb.LookupError:
-    return pb.LookupError(reason=error.reason, field=error.violations[0].field, message=str(error))

@@ -17,16 +17,15 @@ from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
 from osms_server.identity.rights import check_sender, check_sources
 from osms_server.intake import Room, in_order
-from osms_server.law import Law, Laws
-from osms_server.pages import page_size, page_token, position_of
+from osms_server.law import Laws
+from osms_server.payment_lists import PaymentLists
 from osms_server.registers import Checked, Refusal, check_register
 from osms_server.remedies import resolve, reverse
 from osms_server.settings import Settings
 from osms_storage.differences import differing_line
-from osms_storage.payments import list_payments
-from osms_storage.records import CommittedRegister, SuspenseState
-from osms_storage.registers import find_registers, list_registers, register_states
-from osms_storage.store import Store, newest_revision
+from osms_storage.records import CommittedRegister
+from osms_storage.registers import find_registers, register_states
+from osms_storage.store import Store
 from osms_storage.suspense import SuspenseFilter, list_suspense
 
 OPERATOR_REASON_MAX = 500
@@ -34,7 +33,6 @@ GROUPS_AHEAD = 2
 """While a group of registers is written, the next one is checked; streams read no further."""
 REGISTER_BYTES_MAX = 128 * 1024 * 1024
 """The largest register, as it is held in memory whole: rows of 100,000 people need a fifth."""
-_STATES: dict[int, SuspenseState] = {state.value: state for state in SuspenseState}
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -61,6 +59,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
         self._store = store
         self._laws = laws
+        self._lists = PaymentLists(store, laws)
         self._settings = settings
         # One register at a time is checked, so that lookups wait for no more than a part of one,
         # and the first is written while the next is checked.
@@ -210,30 +209,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.ListRegistersResponse:
         """List registers, newest first."""
         check_sources([request.source])
-        law = await self._laws.newest()
-        fields = Fields()
-        source_id = _source_filter(fields, law, request.source)
-        received_from = fields.day(request.received_from, "received_from")
-        received_to = fields.day(request.received_to, "received_to")
-        size = page_size(fields, request.page_size)
-        fields.check()
-        position = position_of(request, request.page_token, 1)
-        async with self._store.reading() as connection:
-            states = await list_registers(
-                connection,
-                source_id=source_id,
-                received_from=received_from,
-                received_to=received_to,
-                before_id=position[0] if position else None,
-                limit=size + 1,
-            )
-        response = pb.ListRegistersResponse(
-            registers=[messages.summary(state, law) for state in states[:size]]
-        )
-        if len(states) > size:
-            last = states[size - 1].committed.register_id
-            response.next_page_token = page_token(request, [last])
-        return response
+        return await self._lists.registers(request)
 
     # --- suspense --------------------------------------------------------------------------------
 
@@ -242,37 +218,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.ListSuspenseResponse:
         """List lines that went to suspense, oldest first."""
         check_sources([request.source])
-        law = await self._laws.newest()
-        fields = Fields()
-        if request.reference and not request.source:
-            fields.violate("source", "is required with a reference")
-        if request.state not in pb.SuspenseState.values():
-            fields.violate("state", "is not a state of the contract")
-        if request.issue not in pb.LineIssue.values():
-            fields.violate("issue", "is not an issue of the contract")
-        wanted = SuspenseFilter(
-            source_id=_source_filter(fields, law, request.source),
-            reference=clean(request.reference) or None,
-            issue=request.issue or None,
-            state=_STATES.get(request.state),
-            received_from=fields.day(request.received_from, "received_from"),
-            received_to=fields.day(request.received_to, "received_to"),
-        )
-        size = page_size(fields, request.page_size)
-        fields.check()
-        position = position_of(request, request.page_token, 2)
-        after = (position[0], position[1]) if position else None
-        async with self._store.reading(newest=True) as connection:
-            entries = await list_suspense(connection, wanted, after=after, limit=size + 1)
-        response = pb.ListSuspenseResponse(
-            rows=[messages.suspended_row(entry, law) for entry in entries[:size]]
-        )
-        if len(entries) > size:
-            last = entries[size - 1]
-            response.next_page_token = page_token(
-                request, [last.register_id, last.suspension.raw.line_no]
-            )
-        return response
+        return await self._lists.suspense(request)
 
     async def ResolveSuspense(
         self, request: pb.ResolveSuspenseRequest, context: Context
@@ -350,33 +296,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ListPaymentsRequest, context: Context
     ) -> pb.ListPaymentsResponse:
         """List the payments for one person."""
-        fields = Fields()
-        iin = fields.iin(request.iin)
-        first = fields.month(request.first_period, "first_period")
-        last = fields.month(request.last_period, "last_period")
-        size = page_size(fields, request.page_size)
-        fields.check()
-        position = position_of(request, request.page_token, 2)
-        law = await self._laws.newest()
-        async with self._store.reading(at_least=position[0] if position else 0) as connection:
-            # All pages show the revision of the first, whatever is committed meanwhile.
-            revision = position[0] if position else (await newest_revision(connection))[0]
-            offset = position[1] if position else 0
-            facts = await list_payments(
-                connection,
-                iin,
-                first_period=first,
-                last_period=last,
-                known_revision=revision,
-                offset=offset,
-                limit=size + 1,
-            )
-        response = pb.ListPaymentsResponse(
-            payments=[messages.payment(fact, law) for fact in facts[:size]]
-        )
-        if len(facts) > size:
-            response.next_page_token = page_token(request, [revision, offset + size])
-        return response
+        return await self._lists.payments(request)
 
     def _check_lines(self, fields: Fields, count: int, field: str) -> None:
         limit = self._settings.lines_max
@@ -384,15 +304,3 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
             raise limit_exceeded("lines_max", limit, "lines")
         if count == 0:
             fields.violate(field, "must have at least one")
-
-
-def _source_filter(fields: Fields, law: Law, code: str) -> int | None:
-    if not code:
-        return None
-    source = law.data.sources.get(code)
-    if source is None:
-        fields.violate(
-            "source", "is not known", Reason.ERROR_REASON_SOURCE_UNKNOWN, {"source": code[:64]}
-        )
-        return None
-    return source.id

@@ -3,12 +3,21 @@
 Facts are append-only and point at their batch; a batch gets its revision at commit, so what was
 known at a revision is what its batches say. Every key of a person's data holds the IIN, so that the
 same schema distributes by person; suspense is exempt (its IIN may be unreadable), as are the
-tables of whole registers and syncs.
+tables of whole registers and syncs, and the records of the access log, which are found by person
+through tables that hold the IIN.
 
 Days are proleptic Gregorian ordinals (``date.toordinal``), months ``year * 12 + month - 1``,
 instants microseconds since 1970 UTC, money tiyn.
 """
 
+from osms_storage.schema.access import (
+    access_chain,
+    access_client,
+    access_packed,
+    access_packed_person,
+    access_record,
+    access_single,
+)
 from osms_storage.schema.categories import (
     assignment,
     feed_delivery,
@@ -59,6 +68,12 @@ from osms_storage.schema.rosters import (
 __all__ = [
     "LEDGER_COLUMNS",
     "PAID_COLUMNS",
+    "access_chain",
+    "access_client",
+    "access_packed",
+    "access_packed_person",
+    "access_record",
+    "access_single",
     "assignment",
     "batch",
     "census",

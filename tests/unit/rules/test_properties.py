@@ -119,7 +119,7 @@ def test_exempt_and_state_paid_look_alike_to_a_clinic(facts: Facts, day: date) -
         replace(
             decision,
             grounds=rules.redact(decision.grounds),
-            rule=rules.redact_rule(decision.rule),
+            rule=rules.redact_rule(decision.rule)[0],
         )
         for decision in (
             decide(ledger_of(facts), day),
