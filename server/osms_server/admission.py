@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from osms_server.errors import Reason, RequestError
+from osms_server.meter import Meter
 from osms_server.settings import Settings
 
 TURNS_GIVEN_MAX = 8
@@ -177,6 +178,8 @@ class Lanes:
             "bulk", working_max=settings.bulk_max, waiting_max=settings.bulk_waiting_max
         )
         """Questions about many: each message of a stream takes a turn of its own."""
+        self.meter = Meter(settings.workers)
+        """How much each client may ask in them."""
 
     async def give_way(self) -> None:
         """Let others have turns of the loop amid bulk work, more of them while desks are served."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import grpc
@@ -25,8 +26,9 @@ from osms.v1 import (
     roster_service_pb2_grpc,
 )
 from osms_server import logs
+from osms_server.access.recorder import Recorder, recording
 from osms_server.admission import Gate, Lanes
-from osms_server.doors import doors_of
+from osms_server.doors import Door, doors_of
 from osms_server.identity.clients import Clients
 from osms_server.identity.identification import Identification
 from osms_server.identity.tokens import Tokens
@@ -77,6 +79,14 @@ def open_store(settings: Settings, *, standby_age_max_s: float = 0.0) -> Store:
     return Store(settings.store, clock=clock, standby_age_max_s=standby_age_max_s)
 
 
+def access_folder(settings: Settings) -> Path:
+    """Return where a gateway writes its access log before answers leave."""
+    if settings.access_log is not None:
+        return settings.access_log
+    file = store_file(settings.store)
+    return Path("osms-access") if file is None else file.with_name(f"{file.name}-access")
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
     """A server that listens."""
@@ -105,43 +115,62 @@ async def running_gateway(
     async with open_store(settings, standby_age_max_s=age_max_s) as store:
         store.clock()  # a test clock that cannot be read stops the start
         await _check_schema_if_reachable(store)
-        stopping = asyncio.Event()
-        server = grpc.aio.server(
-            # Beyond this not even a refusal in words is written.
-            maximum_concurrent_rpcs=2 * settings.calls_max,
-            options=[
-                ("grpc.max_receive_message_length", settings.message_bytes_max),
-                ("grpc.max_send_message_length", settings.message_bytes_max),
-                ("grpc.max_concurrent_streams", settings.streams_max),
-                # Counts calls that are answered but not yet forgotten, and refuses others for them.
-                ("grpc.http.overload_protection", 0),
-                # Idle clients may keep their connection open through a proxy.
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
-                *_sharing(settings),
-            ],
-        )
-        # It stands in for the server where handlers are registered.
-        doorman = Doorman(_identification(store, settings), Gate(settings.calls_max))
-        guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, doorman))
-        health_servicer = _register(guarded, store, settings, stopping)
-        guarded.add_generic_rpc_handlers(tuple(extra_handlers))
-        addresses = [door.open(server) for door in doors]
-        # Before the first call: none may hear that a service of the contract is not there.
-        await _check_health(store, health_servicer)
-        await server.start()
-        watch = asyncio.create_task(_watch_health(store, health_servicer, stopping))
-        telling = _begin_to_tell(store, settings)
-        try:
-            yield Gateway(server, *addresses)
-        finally:
-            telling.cancel()
-            stopping.set()
-            await health_servicer.enter_graceful_shutdown()
-            await server.stop(settings.shutdown_grace_s)
-            # A check that is cut off would leave its connection open.
-            await asyncio.wait([watch], timeout=HEALTH_CHECK_EVERY_S)
-            watch.cancel()
+        async with (
+            recording(store, access_folder(settings)) as recorder,
+            _serving(settings, doors, store, recorder, extra_handlers) as gateway,
+        ):
+            yield gateway
+
+
+@asynccontextmanager
+async def _serving(
+    settings: Settings,
+    doors: Sequence[Door],
+    store: Store,
+    recorder: Recorder,
+    extra_handlers: "Sequence[grpc.GenericRpcHandler]",
+) -> AsyncIterator[Gateway]:
+    stopping = asyncio.Event()
+    server = _server(settings)
+    doorman = Doorman(_identification(store, settings), Gate(settings.calls_max))
+    # It stands in for the server where handlers are registered.
+    guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, doorman))
+    health_servicer = _register(guarded, store, settings, stopping, recorder)
+    guarded.add_generic_rpc_handlers(tuple(extra_handlers))
+    addresses = [door.open(server) for door in doors]
+    # Before the first call: none may hear that a service of the contract is not there.
+    await _check_health(store, health_servicer)
+    await server.start()
+    watch = asyncio.create_task(_watch_health(store, health_servicer, stopping))
+    telling = _begin_to_tell(store, settings)
+    try:
+        yield Gateway(server, *addresses)
+    finally:
+        telling.cancel()
+        stopping.set()
+        await health_servicer.enter_graceful_shutdown()
+        await server.stop(settings.shutdown_grace_s)
+        # A check that is cut off would leave its connection open.
+        await asyncio.wait([watch], timeout=HEALTH_CHECK_EVERY_S)
+        watch.cancel()
+
+
+def _server(settings: Settings) -> grpc.aio.Server:
+    return grpc.aio.server(
+        # Beyond this not even a refusal in words is written.
+        maximum_concurrent_rpcs=2 * settings.calls_max,
+        options=[
+            ("grpc.max_receive_message_length", settings.message_bytes_max),
+            ("grpc.max_send_message_length", settings.message_bytes_max),
+            ("grpc.max_concurrent_streams", settings.streams_max),
+            # Counts calls that are answered but not yet forgotten, and refuses others for them.
+            ("grpc.http.overload_protection", 0),
+            # Idle clients may keep their connection open through a proxy.
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
+            *_sharing(settings),
+        ],
+    )
 
 
 async def _check_schema_if_reachable(store: Store) -> None:
@@ -178,7 +207,11 @@ def _identification(store: Store, settings: Settings) -> Identification:
 
 
 def _register(
-    server: grpc.aio.Server, store: Store, settings: Settings, stopping: asyncio.Event
+    server: grpc.aio.Server,
+    store: Store,
+    settings: Settings,
+    stopping: asyncio.Event,
+    recorder: Recorder,
 ) -> health.HealthServicer:
     laws = Laws(store)
     # One for all: it holds the one connection that present lookups share.
@@ -187,15 +220,15 @@ def _register(
     keys = SigningKeys(settings.keys) if settings.keys else None
     receipts = Receipts(keys, inquiry, store.clock)
     consumer_service_pb2_grpc.add_ConsumerServiceServicer_to_server(
-        ConsumerServicer(store, laws, inquiry, lanes, settings, receipts), server
+        ConsumerServicer(store, laws, inquiry, lanes, settings, receipts, recorder), server
     )
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
-        PaymentServicer(store, laws, settings), server
+        PaymentServicer(store, laws, settings, recorder), server
     )
-    categories = CategoryServicer(store, laws, inquiry, settings)
+    categories = CategoryServicer(store, laws, inquiry, settings, recorder)
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
     roster_service_pb2_grpc.add_RosterServiceServicer_to_server(
-        RosterServicer(store, laws, inquiry, lanes, settings), server
+        RosterServicer(store, laws, inquiry, lanes, settings, recorder), server
     )
     # What a gateway left that was killed.
     categories.begin_sweep()

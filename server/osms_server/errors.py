@@ -27,11 +27,15 @@ class RequestError(Exception):
         message: str,
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[Violation] = (),
+        *,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.metadata = dict(metadata or {})
         self.violations = tuple(violations)
+        self.retry_after_s = retry_after_s
+        """When the same call may be answered, where that is known."""
 
 
 def limit_exceeded(limit: str, value: int, unit: str) -> RequestError:

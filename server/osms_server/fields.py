@@ -61,6 +61,8 @@ class Fields:
 
     def __init__(self) -> None:
         self.violations: list[Violation] = []
+        self.wrong_check_digits = 0
+        """Of IINs: a typing error, or somebody who tries out numbers."""
         self._reasons: list[tuple[Reason.ValueType, Mapping[str, str]]] = []
 
     def violate(
@@ -102,6 +104,7 @@ class Fields:
             description = "must be 12 ASCII digits"
         except IinCheckDigitError:
             description = "has a wrong check digit"
+            self.wrong_check_digits += 1
         self.violate(field, description, Reason.ERROR_REASON_IIN_INVALID, {"field": field})
         return 0
 

@@ -51,9 +51,10 @@ def read_question(
 
 def read_questions(
     items: Sequence[pb.LookupItem], shared: Shared, window: Window
-) -> list[Question | pb.LookupError]:
-    """Return each item checked, or why it cannot be answered."""
+) -> tuple[list[Question | pb.LookupError], int]:
+    """Return each item checked, or why it cannot be answered; and how many fail the check digit."""
     questions: list[Question | pb.LookupError] = []
+    wrong_check_digits = 0
     fields = Fields()
     shared_day = fields.service_date(shared.service_date, "service_date", window)
     plain = not fields.violations
@@ -66,7 +67,8 @@ def read_questions(
         question = read_question(fields, item, item.service_date or shared.service_date, window)
         error = fields.error()
         questions.append(question if error is None else _item_error(error))
-    return questions
+        wrong_check_digits += fields.wrong_check_digits
+    return questions, wrong_check_digits
 
 
 def check_revision(

@@ -55,7 +55,7 @@ class Receipts:
         """
         statement = pb.ReceiptStatement(
             decision_id=answer.decision_id,
-            client=_client(),
+            client=current_caller().client,
             person=ring.person(answer.decision_id, answer.iin),
             service_date=answer.service_date,
             status=answer.status,
@@ -110,11 +110,3 @@ class Receipts:
     def published(self) -> pb.ListReceiptKeysResponse:
         """Return the public keys."""
         return pb.ListReceiptKeysResponse(jwks=write_keys(self.ring().public))
-
-
-def _client() -> str:
-    """Return who asks; empty where callers have no identities."""
-    try:
-        return current_caller().client
-    except LookupError:
-        return ""

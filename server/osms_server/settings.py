@@ -55,6 +55,10 @@ class Settings(BaseSettings):
     keys: Path | None = None
     """Folder of the keys that receipts are signed with (`osms keys rotate`); without one none are
     given out."""
+    access_log: Path | None = None
+    """Folder in which who was told what is written down before an answer leaves; from there it
+    goes into the store. By default beside a file, as STORE-access, and otherwise osms-access in the
+    working folder. It belongs on a disk that stays."""
     test_clock: Path | None = None
     """File with the ISO instant at which the clock stands; only on loopback."""
     calls_max: Annotated[int, Field(ge=1)] = 4_000

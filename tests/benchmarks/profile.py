@@ -43,6 +43,7 @@ from tests.benchmarks.subject import (
     load_core,
     running_subject,
 )
+from tests.callers import forgetful_recorder
 from tests.postgres import running_postgres
 
 PEOPLE = 20_000
@@ -131,7 +132,9 @@ async def _in_process(subject: Subject, iins: Sequence[int]) -> dict[int, dict[s
         inquiry = Inquiry(store, laws)
         receipts = Receipts(None, inquiry, store.clock)
         stages = _Stages(
-            ConsumerServicer(store, laws, inquiry, Lanes(settings), settings, receipts)
+            ConsumerServicer(
+                store, laws, inquiry, Lanes(settings), settings, receipts, forgetful_recorder()
+            )
         )
         await stages.look_up(messages[:WARM_LOOKUPS], 1)
         return {callers: await stages.look_up(messages, callers) for callers in CALLERS}

@@ -8,15 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from osms_server.identity import acting_as
 from osms_storage.enactment import apply_reference
 from osms_storage.migrations import migrate
 from osms_storage.store import Store
+from tests.callers import CLINIC
 from tests.postgres import Postgres
 from tests.storage.world import DOCUMENTS, MovableClock, policy_of
 
 Copy = Callable[[], str]
 """Makes a fresh copy of the template and returns it as path or URL."""
 StoreFactory = Callable[[MovableClock], Store]
+
+
+@pytest.fixture(autouse=True)
+def calling() -> Iterator[None]:
+    """Let a clinic be the one that calls where services are called without a socket."""
+    with acting_as(CLINIC):
+        yield
 
 
 async def _fill(store: str) -> None:

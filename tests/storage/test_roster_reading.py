@@ -1,6 +1,5 @@
 """Reports and pages of rosters while facts arrive: each says truthfully what it stands on."""
 
-from collections.abc import Iterator
 from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,20 +16,14 @@ from osms_server.services import RosterServicer, roster
 from osms_server.settings import Settings
 from osms_storage.rosters import RosterList, replace_members
 from osms_storage.store import Store
+from tests.callers import CLINIC, forgetful_recorder
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import clock_at, line, record_register, register_of
 
 DAY = date(2026, 1, 15)
 PEOPLE = [900101390002 + number for number in range(4)]
 CONTEXT = cast(roster.Context, SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1"))
-CLIENT = "clinic"
-
-
-@pytest.fixture(autouse=True)
-def calling() -> Iterator[None]:
-    """Let the client whose roster it is be the one that calls."""
-    with acting_as(Caller(CLIENT)):
-        yield
+CLIENT = CLINIC.client
 
 
 class BusyInquiry(Inquiry):
@@ -60,7 +53,9 @@ async def busy_servicer(store: Store) -> RosterServicer:
         listed = RosterList("a", DAY, people, (), owner=CLIENT)
         await replace_members(unit.connection, None, listed, listed.content())
     laws = Laws(store)
-    return RosterServicer(store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings())
+    return RosterServicer(
+        store, laws, BusyInquiry(store, laws), Lanes(Settings()), Settings(), forgetful_recorder()
+    )
 
 
 async def test_a_report_says_between_which_revisions_it_was_made(

@@ -21,6 +21,7 @@ from osms_storage.errors import OutdatedComparisonError, RunAbandonedError
 from osms_storage.ledgers import read_ledgers
 from osms_storage.schema import staged_change, staged_protection, staged_record, sync_run
 from osms_storage.store import Store
+from tests.callers import forgetful_recorder
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
     LABOUR,
@@ -251,7 +252,9 @@ async def test_a_client_that_leaves_amid_the_commit_does_not_take_it_back(
 
     async with new_store(clock_at(DAY)) as store:
         laws = Laws(store)
-        servicer = CategoryServicer(store, laws, Inquiry(store, laws), Settings())
+        servicer = CategoryServicer(
+            store, laws, Inquiry(store, laws), Settings(), forgetful_recorder()
+        )
 
         async def call() -> None:
             async for _ in servicer.SyncCategories(requests(), cast(Any, None)):

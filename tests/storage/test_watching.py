@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import check_digit, format_iin
 from osms_server.errors import Reason, RequestError
+from osms_server.meter import Meter
 from osms_server.watching import changelog, watch
 from osms_server.watching.changelog import NEAR_STEPS, ChangeLog
 from osms_server.watching.teller import Teller
@@ -26,6 +27,7 @@ from osms_storage.rebuilds import begin_rebuild, newest_law, rebuild_part
 from osms_storage.rosters import RosterList, find_roster, replace_members
 from osms_storage.schema import batch, census, ledger, standing, touched
 from osms_storage.store import Store, newest_revision
+from tests.callers import CLINIC, forgetful_recorder
 from tests.storage.conftest import Copy, StoreFactory
 from tests.storage.watcher import IMPATIENT, Watcher, looked_up, tell_all
 from tests.storage.world import (
@@ -114,11 +116,13 @@ async def test_a_roster_s_states_come_in_parts_with_the_changes_between(
     """Who was stated hears of changes before the next part, so that all stand at one step."""
     monkeypatch.setattr(watch, "STATES_AT_A_TIME", 10)
     async with new_store(clock()) as store:
-        members = RosterList("clinic", TODAY, dict.fromkeys(PEOPLE, (0, None)), (), owner="")
+        members = RosterList(
+            "clinic", TODAY, dict.fromkeys(PEOPLE, (0, None)), (), owner=CLINIC.client
+        )
         async with store.writing("ROSTER") as unit:
             await replace_members(unit.connection, None, members, members.content())
         request = pb.WatchConsumersRequest(roster="clinic")
-        responses = watch.Watching(store, IMPATIENT).watch(request)
+        responses = watch.Watching(store, IMPATIENT, forgetful_recorder(), Meter(1)).watch(request)
         first = await anext(responses)
         assert (len(first.states.consumers), first.resume_token) == (10, "")
         await pay(store, "P", PEOPLE[3], PEOPLE[13])
@@ -139,14 +143,18 @@ async def test_a_roster_of_other_members_is_watched_anew(new_store: StoreFactory
     async with new_store(clock()) as store:
 
         async def put(*people: int) -> None:
-            listed = RosterList("clinic", TODAY, dict.fromkeys(people, (0, None)), (), owner="")
+            listed = RosterList(
+                "clinic", TODAY, dict.fromkeys(people, (0, None)), (), owner=CLINIC.client
+            )
             async with store.writing("ROSTER") as unit:
-                known = await find_roster(unit.connection, "clinic", owner="")
+                known = await find_roster(unit.connection, "clinic", owner=CLINIC.client)
                 await replace_members(unit.connection, known, listed, listed.content())
 
         async def first(token: str) -> pb.WatchConsumersResponse:
             request = pb.WatchConsumersRequest(roster="clinic", resume_token=token)
-            async with aclosing(watch.Watching(store, IMPATIENT).watch(request)) as responses:
+            async with aclosing(
+                watch.Watching(store, IMPATIENT, forgetful_recorder(), Meter(1)).watch(request)
+            ) as responses:
                 return await anext(responses)
 
         await put(*PEOPLE[:3])

@@ -12,12 +12,14 @@ from osms.values import almaty_date, format_iin
 from osms_server import answers
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
+from osms_server.meter import Meter
 from osms_server.settings import Settings
 from osms_server.watching.teller import Teller
 from osms_server.watching.watch import Watching
 from osms_storage.pulse import read_pulse
 from osms_storage.store import Store, newest_revision
 from osms_storage.telling import begin_day
+from tests.callers import forgetful_recorder
 
 State = tuple[str, str, str]
 """Status, valid through, covered through."""
@@ -42,7 +44,7 @@ class Watcher:
     """Folds states and changes; a change that does not fit what it knows fails the test."""
 
     def __init__(self, store: Store, iins: Sequence[int]) -> None:
-        self._watching = Watching(store, IMPATIENT)
+        self._watching = Watching(store, IMPATIENT, forgetful_recorder(), Meter(1))
         self._iins = [format_iin(iin) for iin in iins]
         self._store = store
         self._seen: set[tuple[str, int]] = set()

@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from math import ceil
 from typing import Any, NoReturn
 
 import grpc
@@ -16,8 +17,8 @@ from osms_storage.errors import RunAbandonedError, StoreError, StoreFullError, S
 
 DOMAIN = "osms.v1"
 OUTAGE_LOGGED_EVERY_S = 1.0
-RETRY_AFTER_S = 2
-"""What RetryInfo asks for where the same call may be answered later."""
+RETRY_AFTER_S = 2.0
+"""What RetryInfo asks for where the same call may be answered later, but nobody knows when."""
 
 
 _log = logger(__name__)
@@ -121,13 +122,20 @@ def status_of(error: RequestError) -> status_pb2.Status:
     if error.violations:
         messages.append(_bad_request(error.violations))
     if error.reason in _RETRYABLE:
-        messages.append(error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+        messages.append(_retry_info(error))
     status = status_pb2.Status(code=STATUS[error.reason].value[0], message=str(error))
     for message in messages:
         packed = AnyMessage()
         packed.Pack(message)
         status.details.append(packed)
     return status
+
+
+def _retry_info(error: RequestError) -> error_details_pb2.RetryInfo:
+    after_s = RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s
+    delay = Duration()
+    delay.FromMilliseconds(ceil(after_s * 1_000))  # never too early
+    return error_details_pb2.RetryInfo(retry_delay=delay)
 
 
 def _bad_request(violations: tuple[Violation, ...]) -> error_details_pb2.BadRequest:

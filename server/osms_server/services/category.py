@@ -7,10 +7,11 @@ from typing import Any
 import grpc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from osms.v1 import access_record_pb2, category_service_pb2_grpc
 from osms.v1 import category_service_pb2 as pb
-from osms.v1 import category_service_pb2_grpc
 from osms.values import almaty_date
 from osms_server import assignments, category_messages
+from osms_server.access.recorder import Recorder
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
 from osms_server.identity import current_caller
@@ -43,11 +44,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     """Takes syncs, releases held ones, and lists what is known."""
 
-    def __init__(self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings, recorder: Recorder
+    ) -> None:
         self._store = store
         self._laws = laws
         self._settings = settings
         self._inquiry = inquiry
+        self._recorder = recorder
         # A sync that comes while another is compared and applied waits, then is judged.
         self._applying = asyncio.Lock()
         self._guard = ShrinkGuard(settings.snapshot_close_share_max, settings.snapshot_close_min)
@@ -330,6 +334,9 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         known = fields.known(request.known, now)
         fields.check()
         view = await self._inquiry.view([iin], known, now)
+        await self._recorder.one(
+            access_record_pb2.ACCESS_KIND_ASSIGNMENTS, iin, revision=view.moment.revision
+        )
         return pb.ListAssignmentsResponse(
             assignments=assignments.of_person(view, iin)[:ASSIGNMENTS_MAX]
         )

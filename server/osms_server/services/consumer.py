@@ -1,16 +1,18 @@
 """ConsumerService: is this person insured on this day, and why."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import grpc
 
+from osms.v1 import access_record_pb2, consumer_service_pb2_grpc, core_pb2
 from osms.v1 import consumer_service_pb2 as pb
-from osms.v1 import consumer_service_pb2_grpc, core_pb2
 from osms_server import answers, explanation
+from osms_server.access.recorder import Recorder
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
-from osms_server.fields import Fields
+from osms_server.fields import Fields, clean
 from osms_server.identity.rights import check_purpose
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
@@ -22,6 +24,7 @@ from osms_server.questions import (
     read_questions,
 )
 from osms_server.receipts import Receipts
+from osms_server.rules import Status
 from osms_server.settings import Settings
 from osms_server.watching import Watching
 from osms_storage.payments import list_names
@@ -39,6 +42,7 @@ _URGENT = {
     core_pb2.PURPOSE_PLANNED_ADMISSION,
 }
 """Somebody stands at a desk and waits."""
+_UNKNOWN = answers.STATUS[Status.UNKNOWN_CONSUMER]
 PATIENCE_S = 10.0
 """How long a caller without a deadline waits for a revision that it asked for."""
 ANSWERED_BEFORE_DEADLINE_S = 0.1
@@ -58,15 +62,18 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         lanes: Lanes,
         settings: Settings,
         receipts: Receipts,
+        recorder: Recorder,
     ) -> None:
         self._store = store
         self._receipts = receipts
+        self._recorder = recorder
         self._lanes = lanes
+        self._meter = lanes.meter
         self._inquiry = inquiry
         self._laws = laws
         self._settings = settings
         self._ids = answers.DecisionIds()
-        self._watching = Watching(store, settings)
+        self._watching = Watching(store, settings, recorder, lanes.meter)
 
     async def WatchConsumers(
         self, request: pb.WatchConsumersRequest, context: Context
@@ -80,6 +87,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     ) -> pb.LookupConsumerResponse:
         """Answer for one person and one day."""
         check_purpose(request.purpose)
+        self._meter.single(request.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)
@@ -88,7 +96,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         check_revision(fields, request.at_least_revision, known)
         fields.purpose(request.purpose)
         language = fields.language(request.language)
-        fields.check()
+        self._check(fields)
         ring = self._receipts.ring() if request.issue_receipt else None
         if request.at_least_revision:
             # Not in the lane: who waits for facts does not work.
@@ -103,6 +111,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             response = pb.LookupConsumerResponse()
             answer = response.eligibility
             decision = answers.decide(view, question.iin, question.day)
+            self._meter.note(decision.status is Status.UNKNOWN_CONSUMER, 1)
             answers.write_whole(
                 answer, view, question.iin, question.day, decision, self._ids.next(), language
             )
@@ -111,9 +120,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 answer.identity_match = _identity_match(question, names)
             if ring is not None:
                 self._receipts.issue(answer, request.purpose, ring)
-            return response
         finally:
             desk.leave()
+        await self._recorder.one(
+            access_record_pb2.ACCESS_KIND_LOOKUP,
+            question.iin,
+            purpose=request.purpose,
+            status=answer.status,
+            revision=answer.revision,
+            service_date=answer.service_date,
+            decision_id=answer.decision_id,
+            case_reference=question.case_reference,
+        )
+        return response
 
     async def BatchLookupConsumers(
         self, request: pb.BatchLookupConsumersRequest, context: Context
@@ -124,9 +143,10 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             fields = Fields()
             fields.violate("items", "must have at least one")
             fields.check()
+        self._let_ask(request.items, shared)
         response = pb.BatchLookupConsumersResponse()
         async with self._lanes.bulk.turn(context.peer()):
-            await self._answer(request.items, shared, response)
+            await self._answer(access_record_pb2.ACCESS_KIND_BATCH, request.items, shared, response)
         return response
 
     async def StreamLookupConsumers(
@@ -143,24 +163,50 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 )
             if shared is None:
                 shared = await self._shared(request.options, context)
+            self._let_ask(request.items, shared)
             response = pb.StreamLookupConsumersResponse()
             async with self._lanes.bulk.turn(context.peer()):
-                await self._answer(request.items, shared, response)
+                kind = access_record_pb2.ACCESS_KIND_STREAM
+                await self._answer(kind, request.items, shared, response)
             yield response
 
     async def ExplainConsumer(
         self, request: pb.ExplainConsumerRequest, context: Context
     ) -> pb.ExplainConsumerResponse:
         """Show how an answer came about."""
+        self._meter.single(request.purpose)
         async with self._lanes.desk.turn(context.peer()):
-            return await self._explain(request)
+            iin, response = await self._explain(request)
+        answer = response.eligibility
+        await self._recorder.one(
+            access_record_pb2.ACCESS_KIND_EXPLAIN,
+            iin,
+            purpose=request.purpose,
+            status=answer.status,
+            revision=answer.revision,
+            service_date=answer.service_date,
+            decision_id=answer.decision_id,
+            case_reference=clean(request.case_reference),
+        )
+        return response
 
     async def VerifyReceipt(
         self, request: pb.VerifyReceiptRequest, context: Context
     ) -> pb.VerifyReceiptResponse:
         """Tell what a receipt is worth."""
         async with self._lanes.desk.turn(context.peer()):
-            return await self._receipts.verify(request)
+            response = await self._receipts.verify(request)
+        if response.HasField("statement"):
+            statement = response.statement
+            await self._recorder.one(
+                access_record_pb2.ACCESS_KIND_RECEIPT,
+                int(request.iin),
+                status=statement.status,
+                revision=statement.revision,
+                service_date=statement.service_date,
+                decision_id=statement.decision_id,
+            )
+        return response
 
     async def ListReceiptKeys(
         self, request: pb.ListReceiptKeysRequest, context: Context
@@ -168,7 +214,9 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         """Publish the keys that receipts are verified with."""
         return self._receipts.published()
 
-    async def _explain(self, request: pb.ExplainConsumerRequest) -> pb.ExplainConsumerResponse:
+    async def _explain(
+        self, request: pb.ExplainConsumerRequest
+    ) -> tuple[int, pb.ExplainConsumerResponse]:
         check_purpose(request.purpose)
         now = self._store.clock()
         fields = Fields()
@@ -180,11 +228,19 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         fields.case_reference(request.case_reference)
         language = fields.language(request.language)
         months = explanation.shown_months(fields, request, day)
-        fields.check()
+        self._check(fields)
         view = await self._inquiry.view([iin], known, now)
-        return await explanation.explain(
+        response = await explanation.explain(
             self._store, view, iin, day, months, language, self._ids.next()
         )
+        self._meter.note(response.eligibility.status == _UNKNOWN, 1)
+        return iin, response
+
+    def _check(self, fields: Fields) -> None:
+        """Raise RequestError if anything is wrong with a question about one person."""
+        if fields.wrong_check_digits:
+            self._meter.note(1, 1)
+        fields.check()
 
     async def _shared(self, options: pb.LookupOptions, context: Context) -> Shared:
         """Return what all questions share, once the revision that they ask for is there."""
@@ -201,23 +257,32 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
             await self._inquiry.reach(options.at_least_revision, _patience_s(context))
         return Shared(options.service_date, known, options.at_least_revision, options.purpose)
 
+    def _let_ask(self, items: Sequence[pb.LookupItem], shared: Shared) -> None:
+        """Raise RequestError if these are too many at once, or more than the caller's quota."""
+        limit = self._settings.batch_items_max
+        if len(items) > limit:
+            raise limit_exceeded("batch_items_max", limit, "items")
+        self._meter.bulk(shared.purpose, len(items))
+
     async def _answer(
         self,
+        kind: "access_record_pb2.AccessKind.ValueType",
         items: Sequence[pb.LookupItem],
         shared: Shared,
         response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
     ) -> None:
         """Write the answers to items into a response, with what they share."""
-        limit = self._settings.batch_items_max
-        if len(items) > limit:
-            raise limit_exceeded("batch_items_max", limit, "items")
         now = self._store.clock()
         window = await self._laws.window(now)
         questions: list[Question | pb.LookupError] = []
+        misses = 0
         for start in range(0, len(items), CHECKED_AT_A_TIME):
             if start:
                 await self._lanes.give_way()
-            questions += read_questions(items[start : start + CHECKED_AT_A_TIME], shared, window)
+            some = items[start : start + CHECKED_AT_A_TIME]
+            checked_some, wrong_check_digits = read_questions(some, shared, window)
+            questions += checked_some
+            misses += wrong_check_digits
         asked = [q for q in questions if isinstance(q, Question)]
         view = await self._inquiry.view(
             [q.iin for q in asked],
@@ -237,12 +302,47 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 add().error.CopyFrom(checked)
                 continue
             decision = answers.decide(view, checked.iin, checked.day)
+            misses += decision.status is Status.UNKNOWN_CONSUMER
             answer = add().eligibility
             answers.write_brief(
                 answer, view, checked.iin, checked.day, decision, f"{decision_id}-{position}"
             )
             if checked.states_identity:
                 answer.identity_match = _identity_match(checked, names)
+        self._meter.note(misses, len(items))
+        day = Fields().service_date(shared.service_date, "service_date", window)
+        await self._record(kind, questions, day, shared.purpose, response)
+
+    async def _record(
+        self,
+        kind: "access_record_pb2.AccessKind.ValueType",
+        questions: Sequence[Question | pb.LookupError],
+        day: date,
+        purpose: "core_pb2.Purpose.ValueType",
+        response: pb.BatchLookupConsumersResponse | pb.StreamLookupConsumersResponse,
+    ) -> None:
+        """Write down whom a batch was about, most of them on one day, and what was answered."""
+        # An item that was not answered has no eligibility, and so no status.
+        statuses = [result.eligibility.status for result in response.results]
+        iins, items = [], []
+        for position, question in enumerate(questions):
+            if isinstance(question, pb.LookupError):
+                iins.append(0)
+                continue
+            iins.append(question.iin)
+            if question.day != day or question.case_reference:
+                own = question.day.isoformat() if question.day != day else ""
+                items.append((position, own, question.case_reference))
+        await self._recorder.many(
+            kind,
+            iins,
+            statuses,
+            purpose=purpose,
+            revision=response.context.revision,
+            service_date=day.isoformat(),
+            decision_id=response.context.decision_id,
+            items=items,
+        )
 
     async def _names(
         self, questions: Sequence[Question], view: View

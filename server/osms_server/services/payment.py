@@ -8,10 +8,11 @@ from typing import Any
 
 import grpc
 
+from osms.v1 import access_record_pb2, payment_service_pb2_grpc
 from osms.v1 import payment_service_pb2 as pb
-from osms.v1 import payment_service_pb2_grpc
-from osms.values import almaty_date
+from osms.values import almaty_date, parse_iins
 from osms_server import messages
+from osms_server.access.recorder import Recorder
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
@@ -56,10 +57,11 @@ def _weight(received: _Received) -> int:
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """Takes registers, and shows and resolves what became of their lines."""
 
-    def __init__(self, store: Store, laws: Laws, settings: Settings) -> None:
+    def __init__(self, store: Store, laws: Laws, settings: Settings, recorder: Recorder) -> None:
         self._store = store
         self._laws = laws
         self._lists = PaymentLists(store, laws)
+        self._recorder = recorder
         self._settings = settings
         # One register at a time is checked, so that lookups wait for no more than a part of one,
         # and the first is written while the next is checked.
@@ -218,7 +220,13 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     ) -> pb.ListSuspenseResponse:
         """List lines that went to suspense, oldest first."""
         check_sources([request.source])
-        return await self._lists.suspense(request)
+        response = await self._lists.suspense(request)
+        # Those whose number can be read: of the others nobody knows who they are.
+        people = [iin for iin in parse_iins([row.row.iin for row in response.rows]) if iin]
+        await self._recorder.many(
+            access_record_pb2.ACCESS_KIND_SUSPENSE, people, bytes(len(people))
+        )
+        return response
 
     async def ResolveSuspense(
         self, request: pb.ResolveSuspenseRequest, context: Context
@@ -296,7 +304,9 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ListPaymentsRequest, context: Context
     ) -> pb.ListPaymentsResponse:
         """List the payments for one person."""
-        return await self._lists.payments(request)
+        response = await self._lists.payments(request)
+        await self._recorder.one(access_record_pb2.ACCESS_KIND_PAYMENTS, int(request.iin))
+        return response
 
     def _check_lines(self, fields: Fields, count: int, field: str) -> None:
         limit = self._settings.lines_max

@@ -8,10 +8,11 @@ from typing import Any
 
 import grpc
 
+from osms.v1 import access_record_pb2, core_pb2, roster_service_pb2_grpc
 from osms.v1 import roster_service_pb2 as pb
-from osms.v1 import roster_service_pb2_grpc
 from osms.values import almaty_date
 from osms_server import answers, pages, rosters
+from osms_server.access.recorder import Recorder
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
@@ -20,7 +21,7 @@ from osms_server.intake import Room
 from osms_server.law import Laws
 from osms_server.roster_lists import IncomingList, known_roster, read_header, roster_code
 from osms_server.rosters import Finding
-from osms_server.rules import Decision
+from osms_server.rules import Decision, Status
 from osms_server.settings import Settings
 from osms_storage.errors import RunAbandonedError
 from osms_storage.rosters import (
@@ -56,13 +57,21 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
     """Takes lists, reports on rosters, and lists their members."""
 
     def __init__(
-        self, store: Store, laws: Laws, inquiry: Inquiry, lanes: Lanes, settings: Settings
+        self,
+        store: Store,
+        laws: Laws,
+        inquiry: Inquiry,
+        lanes: Lanes,
+        settings: Settings,
+        recorder: Recorder,
     ) -> None:
         self._store = store
         self._lanes = lanes
+        self._meter = lanes.meter
         self._laws = laws
         self._inquiry = inquiry
         self._settings = settings
+        self._recorder = recorder
         self._ids = answers.DecisionIds()
         self._room = Room(LISTS_HELD * settings.roster_members_max)
 
@@ -148,11 +157,13 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         fields.check()
         async with self._store.reading(newest=True) as connection:
             roster = await known_roster(connection, code)
+            self._meter.bulk(core_pb2.PURPOSE_ROSTER, roster.members)
             members = [
                 member async for page in all_members(connection, roster.id) for member in page
             ]
         findings: Counter[Finding] = Counter()
         revisions: list[int] = []
+        statuses = bytearray()
         # Of an empty roster, too, the report says at which revision it was made.
         for start in range(0, len(members) or 1, PEOPLE_AT_A_TIME):
             some = members[start : start + PEOPLE_AT_A_TIME]
@@ -160,6 +171,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             revisions.append(view.moment.revision)
             found = await self._find(view, some, day, lapsing_by)
             findings.update(finding for _, _, finding in found)
+            statuses += bytes(answers.STATUS[decision.status] for _, decision, _ in found)
         values = view.law.parameters.at(day)
         answer = rosters.report(findings, values, request.norm_tiyn_per_head)
         answer.context.CopyFrom(answers.context(view, self._ids.next()))
@@ -167,6 +179,9 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         answer.roster, answer.version = roster.code, roster.version
         answer.as_of = roster.as_of.isoformat()
         answer.service_date, answer.lapsing_by = day.isoformat(), lapsing_by.isoformat()
+        iins = [member.iin for member in members]
+        kind = access_record_pb2.ACCESS_KIND_ROSTER_REPORT
+        await self._record(kind, iins, statuses, roster.code, day, answer.context)
         return answer
 
     async def ListRosterMembers(
@@ -196,11 +211,19 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
             members = await read_members(connection, roster.id, skip=skip, limit=limit)
         decision_id = self._ids.next()
         listed: list[pb.ListedMember] = []
+        iins: list[int] = []
+        statuses = bytearray()
         shared = await self._view(members[:PEOPLE_AT_A_TIME])
         for start in range(0, len(members), PEOPLE_AT_A_TIME):
             if len(listed) == size:
                 break
             some = members[start : start + PEOPLE_AT_A_TIME]
+            try:
+                self._meter.bulk(core_pb2.PURPOSE_ROSTER, len(some))
+            except RequestError:
+                if not start:
+                    raise
+                break  # the next page goes on when the quota allows it
             view = await self._view(some, shared.moment.revision) if start else shared
             if view.moment.revision != shared.moment.revision:
                 break  # the next page goes on at the newer revision
@@ -208,6 +231,9 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                 if len(listed) == size:
                     break
                 skip += 1
+                # Who is left out by a filter was looked at, too.
+                iins.append(member.iin)
+                statuses.append(answers.STATUS[decision.status])
                 if _passes(request, found):
                     answer_id = f"{decision_id}-{len(listed)}"
                     entry = _listed(member, not_seen=found.not_seen)
@@ -216,11 +242,35 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
                     )
                     listed.append(entry)
         position = (roster.version, skip, day.toordinal())
+        shown = answers.context(shared, decision_id)
+        kind = access_record_pb2.ACCESS_KIND_ROSTER_LIST
+        await self._record(kind, iins, statuses, roster.code, day, shown)
         return pb.ListRosterMembersResponse(
-            context=answers.context(shared, decision_id),
+            context=shown,
             version=roster.version,
             members=listed,
             next_page_token=pages.page_token(request, position) if skip < roster.members else "",
+        )
+
+    async def _record(
+        self,
+        kind: "access_record_pb2.AccessKind.ValueType",
+        iins: Sequence[int],
+        statuses: Sequence[int],
+        roster: str,
+        day: date,
+        context: core_pb2.AnswerContext,
+    ) -> None:
+        """Write down which members were looked at."""
+        await self._recorder.many(
+            kind,
+            iins,
+            statuses,
+            purpose=core_pb2.PURPOSE_ROSTER,
+            revision=context.revision,
+            service_date=day.isoformat(),
+            decision_id=context.decision_id,
+            roster=roster,
         )
 
     async def _view(self, members: Sequence[RosterMember], at_least_revision: int = 0) -> View:
@@ -236,12 +286,15 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         months = rosters.not_seen_months(view.law.parameters.at(day))
         recent_from = rosters.seen_from(day, months)
         found = []
+        misses = 0
         for number, member in enumerate(members, 1):
             decision = answers.decide(view, member.iin, day)
             finding = rosters.find(member, decision, lapsing_by, recent_from)
             found.append((member, decision, finding))
+            misses += decision.status is Status.UNKNOWN_CONSUMER
             if number % DECIDED_AT_A_TIME == 0:
                 await self._lanes.give_way()
+        self._meter.note(misses, len(members))
         return found
 
 

@@ -5,10 +5,13 @@ from array import array
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import date
 
+from osms.v1 import access_record_pb2, core_pb2
 from osms.v1 import consumer_service_pb2 as pb
 from osms.values import format_iin
+from osms_server.access.recorder import Recorder
 from osms_server.errors import limit_exceeded
 from osms_server.fields import Fields, timestamp
+from osms_server.meter import Meter
 from osms_server.roster_lists import known_roster, roster_code
 from osms_server.settings import Settings
 from osms_server.watching.changelog import ChangeLog, People
@@ -25,8 +28,10 @@ STATES_AT_A_TIME = 10_000
 class Watching:
     """Serves the watchers of one gateway."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, recorder: Recorder, meter: Meter) -> None:
         self._store = store
+        self._recorder = recorder
+        self._meter = meter
         self._settings = settings
         self._log = ChangeLog(store, looks_every_s=settings.tell_every_s)
 
@@ -41,6 +46,8 @@ class Watching:
             if not await self._store.finish(self._log.resume(position)):
                 raise invalid_token()
         else:
+            # Each state is an answer; who goes on is told of changes alone.
+            self._meter.bulk(core_pb2.PURPOSE_ROSTER, len(people))
             position, stated, whole = 0, 0, False
             while not whole:
                 page = await self._store.finish(
@@ -48,11 +55,16 @@ class Watching:
                 )
                 position = page.position
                 if page.changes:
+                    await self._record_changes(page.changes)
                     yield pb.WatchConsumersResponse(changes=_changes(page.changes))
                 if page.states is not None:
                     some = people[stated : stated + STATES_AT_A_TIME]
+                    states = page.states
+                    await self._record(some, [states.get(i, UNKNOWN).status for i in some])
                     stated += len(some)
                     whole = stated == len(people)
+                    told = (page.states.get(iin, UNKNOWN).status for iin in some)
+                    self._meter.note(sum(status == UNKNOWN.status for status in told), len(some))
                     yield pb.WatchConsumersResponse(
                         resume_token=resume_token(position, digest) if whole else "",
                         states=_states(some, page.states),
@@ -71,6 +83,7 @@ class Watching:
                 page = await self._store.finish(self._log.after(people, position, glance.newest))
                 position = page.position
                 if page.changes:
+                    await self._record_changes(page.changes)
                     yield pb.WatchConsumersResponse(
                         resume_token=resume_token(position, digest),
                         changes=_changes(page.changes),
@@ -83,6 +96,19 @@ class Watching:
                         revision=glance.revision, checked_at=timestamp(self._store.clock())
                     ),
                 )
+
+    async def _record_changes(self, changes: Sequence[Change]) -> None:
+        iins = [change.iin for change in changes]
+        statuses = [change.after.status for change in changes]
+        await self._record(iins, statuses, changes[-1].revision)
+
+    async def _record(
+        self, iins: Sequence[int], statuses: Sequence[int], revision: int = 0
+    ) -> None:
+        """Write down whom a watcher is about to be told of."""
+        await self._recorder.many(
+            access_record_pb2.ACCESS_KIND_WATCH, iins, statuses, revision=revision
+        )
 
     async def _watched(self, request: pb.WatchConsumersRequest) -> tuple[People, bytes]:
         """Return who is watched, and a digest of how that was said."""
@@ -100,6 +126,8 @@ class Watching:
             numbers = [
                 fields.iin(iin, f"consumers.iins[{place}]") for place, iin in enumerate(iins)
             ]
+            if fields.wrong_check_digits:
+                self._meter.note(fields.wrong_check_digits, len(iins))
             fields.check()
             people = array("q", sorted(set(numbers)))
             return people, digest_of(people.tobytes())
