@@ -25,8 +25,9 @@ from osms_server.identity.development import (
     init_development,
     make_identities,
 )
-from osms_server.identity.registration import PURPOSES, QUOTA_CLASSES, granted, new_client
+from osms_server.identity.registration import PURPOSES, granted, new_client
 from osms_server.identity.tokens import Tokens
+from osms_server.quotas import CLASSES
 from osms_storage.clients import ClientAction, ClientRecord, read_clients, write_client
 from osms_storage.migrations import migrate
 from osms_storage.store import Store
@@ -100,7 +101,7 @@ def test_the_clients_have_every_role_every_source_and_every_purpose() -> None:
     assert {role for client in clients for role in client.roles} == {*Role}
     assert {source for client in clients for source in client.sources} == {*sources}
     assert {purpose for client in clients for purpose in client.purposes} == PURPOSES
-    assert {client.quota for client in clients} == QUOTA_CLASSES
+    assert {client.quota for client in clients} == {*CLASSES}
 
 
 def test_running_again_keeps_what_is_good(tmp_path: Path) -> None:

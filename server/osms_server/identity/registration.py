@@ -15,6 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from osms.v1 import core_pb2
 from osms_server.identity.callers import Role
 from osms_server.identity.certificates import CLIENT_URI, read_certificate
+from osms_server.quotas import CLASSES
 from osms_storage.clients import ClientRecord
 
 PURPOSES: Final = frozenset(
@@ -23,8 +24,6 @@ PURPOSES: Final = frozenset(
     if number != core_pb2.PURPOSE_UNSPECIFIED
 )
 """What a client may be allowed to ask for."""
-QUOTA_CLASSES: Final = frozenset({"desk", "clinic", "network", "national"})
-"""How much a client may be allowed to ask."""
 HIDDEN_DAYS_MAX = 3_650
 """For how long at most a person is not shown an access; nothing is hidden for ever."""
 _NAME = re.compile(r"[a-z0-9._-]{1,64}")
@@ -75,7 +74,7 @@ def granted(
     for what, named, known in (
         ("source", changed.sources, known_sources),
         ("purpose", changed.purposes, PURPOSES),
-        ("class of quotas", {changed.quota} - {""}, QUOTA_CLASSES),
+        ("class of quotas", {changed.quota} - {""}, CLASSES),
     ):
         for one in sorted(named - frozenset(known)):
             raise ValueError(f"There is no {what} {one}; there are {', '.join(sorted(known))}.")
