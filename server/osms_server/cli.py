@@ -1,5 +1,6 @@
 """The server's commands: init, migrate, serve, verify; rebuild, reconcile and keys stand apart."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,8 @@ from osms_seeds import reference
 from osms_server import key_commands, rules
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
+from osms_server.identity.commands import client
+from osms_server.identity.development import init_development
 from osms_server.law import Law, Laws
 from osms_server.rebuild import rebuild
 from osms_server.reconcile import reconcile_command
@@ -33,6 +36,10 @@ def init(
         list[str] | None,
         typer.Option(metavar="SOURCE=NUMBER", help="The number of a sender's next delta. [1]"),
     ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Make clients of every role, with keys in a folder."),
+    ] = None,
 ) -> None:
     """Make a store, or bring one to this release: schema, reference data, rule set.
 
@@ -56,6 +63,8 @@ def init(
                     raise ValueError(f"There is no source {source}.")
                 async with opened.writing("START") as unit:
                     await expect_delta(unit, law.data.sources[source].id, number)
+            if development is not None:
+                await init_development(opened, development, datetime.now(UTC))
             return changed
 
     changed = run_command(run())
@@ -130,6 +139,7 @@ def register(app: typer.Typer) -> None:
     app.command("migrate")(migrate_command)
     app.command("serve")(serve_command)
     app.command("reconcile")(reconcile_command)
+    app.add_typer(client, name="client")
     app.add_typer(verify, name="verify")
     app.add_typer(rebuild, name="rebuild")
     app.add_typer(key_commands.commands, name="keys", no_args_is_help=True)

@@ -26,18 +26,9 @@ def roster_code(fields: Fields, text: str, field: str) -> str:
     return text
 
 
-def roster_owner() -> str:
-    """Return whose rosters a call sees: those of the client on whose behalf it works."""
-    try:
-        return current_caller().client
-    except LookupError:
-        # Until every call has a caller.
-        return ""
-
-
 async def known_roster(connection: AsyncConnection, code: str) -> Roster:
     """Return the caller's roster with a code; raise ROSTER_NOT_FOUND if there is none."""
-    roster = await find_roster(connection, code, owner=roster_owner())
+    roster = await find_roster(connection, code, owner=current_caller().client)
     if roster is None:
         raise RequestError(
             Reason.ERROR_REASON_ROSTER_NOT_FOUND,
@@ -108,12 +99,10 @@ class IncomingList:
             else:
                 self._reject(pb.MEMBER_ISSUE_LAST_VISIT_ON, "last_visit_on")
 
-    def listed(self) -> RosterList:
-        """Return what the list says."""
+    def listed(self, owner: str) -> RosterList:
+        """Return what the list says of a roster of this client."""
         kept = self._kept - self._people.keys()
-        return RosterList(
-            self.header.roster, self.header.as_of, self._people, kept, owner=roster_owner()
-        )
+        return RosterList(self.header.roster, self.header.as_of, self._people, kept, owner=owner)
 
     def _day(self, text: str) -> int | None:
         """Return the ordinal of a day that is not after the list's; None if it is none."""

@@ -16,6 +16,7 @@ from osms_server.access.recorder import Recorder
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
+from osms_server.identity import current_caller
 from osms_server.inquiry import Inquiry, View
 from osms_server.intake import Room
 from osms_server.law import Laws
@@ -120,7 +121,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         header = incoming.header
         if incoming.received != header.declared_members:
             raise _count_mismatch(incoming)
-        listed = incoming.listed()
+        listed = incoming.listed(current_caller().client)
         # In a thread and before the lock: the list of a city takes a while to sort.
         content = await asyncio.to_thread(listed.content)
         async with self._store.writing("ROSTER") as unit:

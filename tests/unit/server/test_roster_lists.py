@@ -43,7 +43,7 @@ def test_a_line_that_cannot_be_used_is_rejected(
     lines = incoming(member(OTHER_IIN), line)
     assert (lines.received, lines.rejected) == (2, 1)
     assert lines.rejected_members == [pb.RejectedMember(member_no=2, issue=issue, field=field)]
-    listed = lines.listed()
+    listed = lines.listed("clinic")
     assert list(listed.people) == [int(OTHER_IIN)]
     assert listed.kept == (set() if field == "iin" else {int(IIN)})
 
@@ -56,7 +56,7 @@ def test_the_last_usable_line_of_a_person_counts() -> None:
         member(visit=" 2025-02-02 "),
         member(visit="?"),
     )
-    listed = lines.listed()
+    listed = lines.listed("clinic")
     day = date(2024, 3, 1).toordinal(), date(2025, 2, 2).toordinal()
     assert (listed.people, listed.kept) == ({int(IIN): day}, set())
 
