@@ -1,7 +1,9 @@
 """A real gateway for tests and demonstrations: ``with running_gateway() as gateway:``.
 
 Needs the server extra. The gateway is a process of its own on a loopback port, with an empty store
-in a temporary folder and a clock that stands still until it is moved.
+in a temporary folder and a clock that stands still until it is moved. It knows the clients that
+`osms init --development` makes. Without TLS whoever calls is the client `developer`; with it,
+``Gateway(gateway.target, credentials=gateway.credentials("clinic"))``.
 """
 
 import os
@@ -14,7 +16,10 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import grpc
+
 from osms.values import ALMATY
+from osms_client.credentials import load_identity
 
 DEFAULT_CLOCK = datetime(2026, 1, 15, 9, tzinfo=ALMATY)
 """The instant at which a gateway starts unless it is told another."""
@@ -22,6 +27,8 @@ DEFAULT_CLOCK = datetime(2026, 1, 15, 9, tzinfo=ALMATY)
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
 
+PLAIN_CLIENT = "developer"
+"""Who calls a gateway without TLS: one who may do nearly everything."""
 _SERVING = "osms: serving on "
 _POLL_S = 0.02
 
@@ -37,6 +44,8 @@ class RunningGateway:
         clock: datetime,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        identities: Path | None = None,
+        tls: bool = False,
     ) -> None:
         self.folder = folder
         """Where its log and clock file lie, and its store unless that is elsewhere."""
@@ -44,8 +53,11 @@ class RunningGateway:
         """What it was given as --store."""
         self.target = ""
         """Its ``host:port``, the same after a restart."""
+        self.identities = identities or folder / "identities"
+        """The folder of the identities that `osms init --development` makes."""
         self._arguments = tuple(arguments)
-        self._environment = {**_environment(), **(environment or {})}
+        self._tls = tls
+        self._given = environment or {}
         self._clock_file = folder / "clock"
         self._log = folder / "gateway.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -68,9 +80,9 @@ class RunningGateway:
 
     def init(self) -> None:
         """Create the store, or bring it up to date."""
-        command = self._command("init")
+        command = self._command("init", "--development", str(self.identities))
         finished = subprocess.run(
-            command, env=self._environment, capture_output=True, text=True, check=False
+            command, env=self._environment(), capture_output=True, text=True, check=False
         )
         if finished.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{finished.stdout}{finished.stderr}")
@@ -80,7 +92,7 @@ class RunningGateway:
         command = self._command("serve", "--listen", self.target or "127.0.0.1:0")
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*command, *self._arguments], env=self._environment, stdout=log, stderr=log
+                [*command, *self._arguments], env=self._environment(), stdout=log, stderr=log
             )
         self.target = self._wait_for_target()
 
@@ -95,9 +107,26 @@ class RunningGateway:
             process.wait()
             raise RuntimeError(f"the gateway did not stop:\n{self.log()}") from None
 
+    def credentials(self, client: str) -> grpc.ChannelCredentials:
+        """Return the credentials of one of the clients, for a gateway with TLS."""
+        return load_identity(self.identities / "clients" / client)
+
     def log(self) -> str:
         """Return what the gateway has printed since its last start."""
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def _environment(self) -> dict[str, str]:
+        known = {
+            "OSMS_TOKEN_KEYS": self.identities / "tokens.jwks",
+            "OSMS_KEYS": self.identities / "receipts",
+        }
+        if self._tls:
+            known["OSMS_CERTIFICATE"] = self.identities / "server" / "certificate.pem"
+            known["OSMS_CERTIFICATE_KEY"] = self.identities / "server" / "key.pem"
+            known["OSMS_CLIENT_AUTHORITIES"] = self.identities / "ca.pem"
+        # A store that was made elsewhere has its identities elsewhere, if any.
+        there = {name: str(path) for name, path in known.items() if path.exists()}
+        return {**_environment(), **there, "OSMS_PLAIN_CLIENT": PLAIN_CLIENT, **self._given}
 
     def _command(self, command: str, *arguments: str) -> list[str]:
         return [
@@ -126,6 +155,7 @@ def running_gateway(
     clock: datetime = DEFAULT_CLOCK,
     store: str | None = None,
     arguments: Sequence[str] = (),
+    tls: bool = False,
 ) -> Iterator[RunningGateway]:
     """Make a store, serve it, and stop and remove everything in the end.
 
@@ -135,7 +165,11 @@ def running_gateway(
     with TemporaryDirectory(prefix="osms-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         gateway = RunningGateway(
-            folder, store=store or str(folder / "store.db"), clock=clock, arguments=arguments
+            folder,
+            store=store or str(folder / "store.db"),
+            clock=clock,
+            arguments=arguments,
+            tls=tls,
         )
         gateway.init()
         gateway.start()

@@ -132,7 +132,10 @@ async def _serving(
 ) -> AsyncIterator[Gateway]:
     stopping = asyncio.Event()
     server = _server(settings)
-    doorman = Doorman(_identification(store, settings), Gate(settings.calls_max))
+    clients = Clients(store)
+    with suppress(StoreUnavailableError):
+        await clients.find("")  # so that the first call does not wait to be known
+    doorman = Doorman(_identification(clients, settings), Gate(settings.calls_max))
     # It stands in for the server where handlers are registered.
     guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, doorman))
     health_servicer = _register(guarded, store, settings, stopping, recorder)
@@ -199,11 +202,11 @@ def _sharing(settings: Settings) -> list[tuple[str, int]]:
     return [("grpc.so_reuseport", 1), ("grpc.max_connection_age_ms", age_ms)]
 
 
-def _identification(store: Store, settings: Settings) -> Identification:
+def _identification(clients: Clients, settings: Settings) -> Identification:
     tokens = None
     if settings.token_keys is not None:
         tokens = Tokens(settings.token_keys, settings.token_audience)
-    return Identification(Clients(store), tokens, settings.plain_client)
+    return Identification(clients, tokens, settings.plain_client)
 
 
 def _register(

@@ -83,6 +83,8 @@ class Guessing:
         per_s *= SLOW_SHARE / self._workers
         burst = max(1.0, per_s * SLOW_BURST_S)
         if wait_s := self._slow.take((caller.client, lane), people or 1, per_s, burst):
+            # No later than the suspicion ends.
+            cleared_s = (record.level - limits.misses) / self._forgiven_per_s(limits)
             record.slowed_calls += 1
             self._report(caller, record, now)
             raise RequestError(
@@ -90,7 +92,7 @@ class Guessing:
                 "Too many of the numbers asked about belong to nobody; check them. "
                 "Answers come slowly for a while; this says nothing about any person.",
                 {"lane": lane},
-                retry_after_s=wait_s,
+                retry_after_s=min(wait_s, cleared_s),
             )
 
     def note(self, caller: Caller, misses: int, asked: int) -> None:

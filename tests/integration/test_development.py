@@ -54,8 +54,19 @@ def test_all_is_for_the_owner_alone(made: Path) -> None:
     for path in (made, *made.rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o700 if path.is_dir() else 0o600), path
-    clients = {f"clients/{name}{end}" for name in DEVELOPMENT_CLIENTS for end in (".pem", ".key")}
-    others = {"ca.pem", "ca.key", "server.pem", "server.key", "tokens.jwks", "tokens.key"}
+    clients = {
+        f"clients/{name}/{file}.pem"
+        for name in DEVELOPMENT_CLIENTS
+        for file in ("certificate", "key", "authorities")
+    }
+    others = {
+        "ca.pem",
+        "ca.key",
+        "server/certificate.pem",
+        "server/key.pem",
+        "tokens.jwks",
+        "tokens.key",
+    }
     assert contents(made).keys() == clients | others
 
 
@@ -70,8 +81,10 @@ def test_a_folder_that_others_may_enter_gets_no_keys(tmp_path: Path) -> None:
 def test_each_certificate_names_its_client(made: Path) -> None:
     """By one URI; the server's names the hosts it is reached by."""
     for name in DEVELOPMENT_CLIENTS:
-        assert read_certificate((made / f"clients/{name}.pem").read_bytes()).client == name
-    server = x509.load_pem_x509_certificate((made / "server.pem").read_bytes())
+        assert (
+            read_certificate((made / f"clients/{name}/certificate.pem").read_bytes()).client == name
+        )
+    server = x509.load_pem_x509_certificate((made / "server/certificate.pem").read_bytes())
     names = server.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     addresses = map(str, names.get_values_for_type(x509.IPAddress))
     assert {*names.get_values_for_type(x509.DNSName), *addresses} == {*HOSTS}
@@ -83,8 +96,8 @@ def test_openssl_trusts_them(made: Path) -> None:
     if openssl is None:
         pytest.skip("there is no openssl here; TLS itself is tested below")
     for file, good, bad in (
-        ("server.pem", "sslserver", "sslclient"),
-        ("clients/clinic.pem", "sslclient", "sslserver"),
+        ("server/certificate.pem", "sslserver", "sslclient"),
+        ("clients/clinic/certificate.pem", "sslclient", "sslserver"),
     ):
         for purpose, verified in ((good, True), (bad, False)):
             command = [openssl, "verify", "-CAfile", "ca.pem", "-purpose", purpose, file]
@@ -111,13 +124,13 @@ def test_running_again_keeps_what_is_good(tmp_path: Path) -> None:
     before = contents(folder)
     assert make_identities(folder, NOW + GOOD_FOR - timedelta(days=31)) == shown
     assert contents(folder) == before
-    (folder / "clients/clinic.key").unlink()
-    (folder / "clients/fund.pem").write_bytes(b"spoilt")
-    shutil.copy(folder / "clients/portal.key", folder / "clients/auditor.key")
-    (folder / "server.key").write_bytes((folder / "tokens.key").read_bytes())
+    (folder / "clients/clinic/key.pem").unlink()
+    (folder / "clients/fund/certificate.pem").write_bytes(b"spoilt")
+    shutil.copy(folder / "clients/portal/key.pem", folder / "clients/auditor/key.pem")
+    (folder / "server/key.pem").write_bytes((folder / "tokens.key").read_bytes())
     make_identities(folder, NOW)
     after = contents(folder)
-    differing = {name.partition(".")[0] for name in before if before[name] != after[name]}
+    differing = {name.rpartition("/")[0] for name in before if before[name] != after[name]}
     assert differing == {"clients/clinic", "clients/fund", "clients/auditor", "server"}
 
 
@@ -151,7 +164,7 @@ def test_tokens_of_the_key_are_taken(made: Path) -> None:
 
 async def test_a_client_and_a_server_meet_by_them(made: Path) -> None:
     """TLS as gRPC speaks it takes both, and the server sees whom it talks to."""
-    files = ServerFiles(made / "server.pem", made / "server.key", made / "ca.pem")
+    files = ServerFiles(made / "server/certificate.pem", made / "server/key.pem", made / "ca.pem")
     shown: list[bytes] = []
 
     async def answer(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
@@ -166,8 +179,8 @@ async def test_a_client_and_a_server_meet_by_them(made: Path) -> None:
     try:
         credentials = grpc.ssl_channel_credentials(
             (made / "ca.pem").read_bytes(),
-            (made / "clients/hospital.key").read_bytes(),
-            (made / "clients/hospital.pem").read_bytes(),
+            (made / "clients/hospital/key.pem").read_bytes(),
+            (made / "clients/hospital/certificate.pem").read_bytes(),
         )
         for host in ("localhost", "127.0.0.1"):
             async with grpc.aio.secure_channel(f"{host}:{port}", credentials) as channel:
@@ -201,7 +214,7 @@ async def test_a_store_knows_the_clients_and_their_newest_certificates(
     await init_development(store, folder, NOW)
     made = await clients(store)
     for name, client in made.items():
-        shown = read_certificate((folder / f"clients/{name}.pem").read_bytes())
+        shown = read_certificate((folder / f"clients/{name}/certificate.pem").read_bytes())
         assert client.certificates == {shown.fingerprint: shown.expires_at}
         assert replace(client, certificates={}) == DEVELOPMENT_CLIENTS[name]
     assert made.keys() == DEVELOPMENT_CLIENTS.keys()

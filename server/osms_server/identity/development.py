@@ -4,12 +4,13 @@
 others: whoever has the folder may do everything. Running it again keeps what is good, makes anew
 what is missing or ends soon, and lets the store know. All files are for their owner alone:
 
-    ca.pem, ca.key        the authority: signs all certificates below
-    server.pem, .key      of a server on localhost, 127.0.0.1 and ::1
-    clients/NAME.pem      the certificate of a client of DEVELOPMENT_CLIENTS, ...
-    clients/NAME.key      ... and its key
-    tokens.jwks           the public key by which tokens are verified, for `token_keys`
-    tokens.key            its private key, Ed25519, by which a proxy would sign them
+    ca.pem, ca.key    the authority: signs all certificates below
+    server/           certificate.pem and key.pem of a server on localhost, 127.0.0.1 and ::1
+    clients/NAME/     certificate.pem and key.pem of a client of DEVELOPMENT_CLIENTS, and
+                      authorities.pem, by which it knows the server: the identity that the SDK loads
+    tokens.jwks       the public key by which tokens are verified, for `token_keys`
+    tokens.key        its private key, Ed25519, by which a proxy would sign them
+    receipts/         the keys that receipts are signed with, for `keys`
 """
 
 import json
@@ -34,6 +35,7 @@ from osms_server.identity.callers import Role
 from osms_server.identity.certificates import read_certificate
 from osms_server.identity.issuing import Issued
 from osms_server.identity.registration import new_client, operator
+from osms_server.keys import rotate
 from osms_storage.clients import ClientAction, ClientRecord, read_clients, write_client
 from osms_storage.store import Store
 
@@ -47,27 +49,22 @@ _AUTHORITY = "OSMS development authority"
 
 
 def _client(
-    name: str, *roles: Role, source: str = "", purposes: str = "", quota: str = "national"
+    name: str, *roles: Role, sources: str = "", purposes: str = "", quota: str = "national"
 ) -> ClientRecord:
     return replace(
         new_client(name),
         roles=frozenset(map(str, roles)),
-        sources=frozenset({source} - {""}),
+        sources=frozenset(sources.split()),
         purposes=frozenset(purposes.split()),
         quota=quota,
     )
 
 
-_STATE_SOURCES = (
-    "education",
-    "science_higher_education",
-    "justice",
-    "labour",
-    "health",
-    "internal_affairs",
-    "legal_statistics",
-    "services",
+_MINISTRIES = (
+    "education science_higher_education justice labour health internal_affairs legal_statistics"
 )
+"""Codes of the seven state sources, which the State Corporation speaks for, too."""
+_ALL_PURPOSES = "RECEPTION ADMISSION PLANNED_ADMISSION BILLING ROSTER SELF_SERVICE AUDIT"
 DEVELOPMENT_CLIENTS: Final[Mapping[str, ClientRecord]] = {
     client.name: client
     for client in (
@@ -78,16 +75,23 @@ DEVELOPMENT_CLIENTS: Final[Mapping[str, ClientRecord]] = {
             "state-corporation",
             Role.PAYMENT_LOADER,
             Role.CATEGORY_SOURCE,
-            source="state_corporation",
+            sources=f"state_corporation {_MINISTRIES}",
         ),
         *(
-            _client(code.replace("_", "-"), Role.CATEGORY_SOURCE, source=code)
-            for code in _STATE_SOURCES
+            _client(code.replace("_", "-"), Role.CATEGORY_SOURCE, sources=code)
+            for code in f"{_MINISTRIES} services".split()
         ),
         _client("fund", Role.FUND_OPERATOR, purposes="RECEPTION BILLING ROSTER AUDIT"),
         _client("portal", Role.CONSUMER_PORTAL, purposes="SELF_SERVICE"),
         _client("auditor", Role.AUDITOR, purposes="AUDIT", quota="desk"),
         _client("admin", Role.ADMIN, quota="desk"),
+        # Nearly everything, for one who tries things out without TLS: see `plain_client`.
+        _client(
+            "developer",
+            *(set(Role) - {Role.FUND_OPERATOR}),
+            sources=f"state_corporation {_MINISTRIES} services",
+            purposes=_ALL_PURPOSES,
+        ),
     )
 }
 """Clients of every role and for every source, by name; without certificates."""
@@ -136,7 +140,7 @@ def make_identities(folder: Path, now: datetime) -> Mapping[str, bytes]:
     _make_private(folder / "clients")
     valid_from = now - BACKDATED_BY
     authority = _kept_or_made(
-        folder / "ca",
+        (folder / "ca.pem", folder / "ca.key"),
         lambda kept: _good(kept, kept, now),
         lambda: issuing.issue_authority(
             _AUTHORITY, valid_from=valid_from, valid_until=now + GOOD_FOR
@@ -144,27 +148,38 @@ def make_identities(folder: Path, now: datetime) -> Mapping[str, bytes]:
     )
     until = authority.certificate.not_valid_after_utc
     _kept_or_made(
-        folder / "server",
+        _identity(folder / "server"),
         lambda kept: _good(kept, authority, now),
         lambda: issuing.issue_server(authority, HOSTS, valid_from=valid_from, valid_until=until),
     )
     certificates = {}
     for name in DEVELOPMENT_CLIENTS:
         issued = _kept_or_made(
-            folder / "clients" / name,
+            _identity(folder / "clients" / name),
             lambda kept: _good(kept, authority, now),
             partial(
                 issuing.issue_client, authority, name, valid_from=valid_from, valid_until=until
             ),
         )
         certificates[name] = issued.certificate_pem()
+        _write(folder / "clients" / name / "authorities.pem", authority.certificate_pem())
     _keep_or_make_token_key(folder / "tokens.key", folder / "tokens.jwks")
+    if not (folder / "receipts").exists():
+        rotate(folder / "receipts")
     return certificates
 
 
-def _kept_or_made(stem: Path, good: Callable[[Issued], bool], make: Callable[[], Issued]) -> Issued:
+def _identity(folder: Path) -> tuple[Path, Path]:
+    """Return the files of a certificate and its key in a folder of their own."""
+    _make_private(folder)
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+def _kept_or_made(
+    files: tuple[Path, Path], good: Callable[[Issued], bool], make: Callable[[], Issued]
+) -> Issued:
     """Return the certificate and key of two files; made anew if they are missing or not good."""
-    certificate, key = Path(f"{stem}.pem"), Path(f"{stem}.key")
+    certificate, key = files
     try:
         kept = Issued.from_pem(certificate.read_bytes(), key.read_bytes())
         if good(kept):

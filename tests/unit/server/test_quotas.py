@@ -14,7 +14,7 @@ from osms_server.identity import Caller, acting_as
 from osms_server.interceptors.errors import status_of
 from osms_server.meter import Meter
 from osms_server.quotas import CLASSES, Quotas
-from tests.unit.server.hands import Hands
+from tests.hands import Hands
 
 RECEPTION, ROSTER = core_pb2.PURPOSE_RECEPTION, core_pb2.PURPOSE_ROSTER
 CLINIC = Caller("clinic-5", quota="clinic")
