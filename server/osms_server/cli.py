@@ -1,4 +1,4 @@
-"""The server's commands: init, migrate, serve and verify; rebuild and reconcile stand apart."""
+"""The server's commands: init, migrate, serve and verify; others stand apart."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from osms_seeds import reference
 from osms_server import rules
+from osms_server.backup import backup_command, restore_command
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.law import Law, Laws
@@ -130,5 +131,7 @@ def register(app: typer.Typer) -> None:
     app.command("migrate")(migrate_command)
     app.command("serve")(serve_command)
     app.command("reconcile")(reconcile_command)
+    app.command("backup")(backup_command)
+    app.command("restore")(restore_command)
     app.add_typer(verify, name="verify")
     app.add_typer(rebuild, name="rebuild")
