@@ -36,6 +36,7 @@ from osms_server.watching import Teller
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
+from osms_storage.private_files import others_may_read
 from osms_storage.store import Store, newest_revision
 from osms_storage.urls import store_file
 
@@ -70,6 +71,17 @@ def open_store(settings: Settings, *, standby_age_max_s: float = 0.0) -> Store:
         raise FileNotFoundError(f"There is no store {file}: `osms init` makes one.")
     clock = file_clock(settings.test_clock) if settings.test_clock else system_clock
     return Store(settings.store, clock=clock, standby_age_max_s=standby_age_max_s)
+
+
+def warn_of_readers(settings: Settings) -> None:
+    """Log that others may read the file of the store; to be called once by a start.
+
+    It is no reason not to serve: a mode that somebody changed at night must not keep clinics from
+    their answers, and some give a group the right to read on purpose.
+    """
+    file = store_file(settings.store)
+    if file is not None and file.exists() and others_may_read(file):
+        _log.warning("others may read the store", file=str(file), mend=f"chmod 600 {file}*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +301,7 @@ def announce(address: str) -> None:
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
     stopping = begin_serving()
+    warn_of_readers(settings)
     async with running_gateway(settings) as gateway:
         announce(gateway.address)
         await stopping.wait()
