@@ -27,6 +27,7 @@ from osms_storage.errors import (
     StoreNotEmptyError,
 )
 from osms_storage.migrations import expected_schema, migrate
+from osms_storage.private_files import new_file
 from osms_storage.store import Store
 from tests.postgres import Postgres
 from tests.storage.conftest import Copy
@@ -169,6 +170,16 @@ async def test_no_file_is_overwritten(copy: Copy, tmp_path: Path) -> None:
     assert out.read_text() == "kept"
 
 
+async def test_two_backups_do_not_write_one_file(sqlite_template: Path, tmp_path: Path) -> None:
+    """The second one says that there is a first, and lets it go on."""
+    out = tmp_path / "backup.tar"
+    with new_file(out) as first:
+        first.write(b"first")
+        with pytest.raises(BlockingIOError, match="Another process"):
+            await backed_up(str(sqlite_template), out)
+    assert out.read_bytes() == b"first"
+
+
 async def test_a_store_that_holds_something_is_not_restored_into(
     copy: Copy, tmp_path: Path
 ) -> None:
@@ -290,12 +301,35 @@ def test_a_damaged_archive_changes_nothing(
         target.unlink()
 
 
+async def test_what_is_damaged_after_it_was_verified_is_not_restored(
+    copy: Copy, empty: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every part is compared again as it is restored; nothing of the others stays."""
+    store, out = copy(), tmp_path / "backup.tar"
+    await filled(store)
+    await backed_up(store, out)
+    with tarfile.open(out, "r:") as tar:
+        place = next(m for m in reversed(tar.getmembers()) if m.name.endswith(".gz")).offset_data
+    spoilt = bytearray(out.read_bytes())
+    spoilt[place + 12] ^= 1
+    out.write_bytes(spoilt)
+    monkeypatch.setattr(Archive, "verify", lambda *_: None)
+    with pytest.raises(ArchiveDamagedError):
+        await restored(out, empty)
+    if empty.startswith("postgresql"):
+        async with Store(empty) as opened:
+            assert not any((await contents(opened)).values())
+    else:
+        assert left(tmp_path, "restored*") == []
+
+
 # --- cut off -------------------------------------------------------------------------------------
 
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
 from osms_storage.backups import Archive, back_up, files, restore, tables
+from osms_storage.private_files import new_file
 from osms_storage.store import Store
 what, store, archive, count = *sys.argv[1:4], int(sys.argv[4])
 files.PART_BYTES = tables.PART_BYTES = 4_096
