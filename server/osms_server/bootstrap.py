@@ -43,6 +43,7 @@ from osms_server.watching import Teller
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
 from osms_storage.migrations import check_schema
+from osms_storage.private_files import others_may_read
 from osms_storage.store import Store, newest_revision
 from osms_storage.urls import store_file
 
@@ -85,6 +86,17 @@ def access_folder(settings: Settings) -> Path:
         return settings.access_log
     file = store_file(settings.store)
     return Path("osms-access") if file is None else file.with_name(f"{file.name}-access")
+
+
+def warn_of_readers(settings: Settings) -> None:
+    """Log that others may read the file of the store; to be called once by a start.
+
+    It is no reason not to serve: a mode that somebody changed at night must not keep clinics from
+    their answers, and some give a group the right to read on purpose.
+    """
+    file = store_file(settings.store)
+    if file is not None and file.exists() and others_may_read(file):
+        _log.warning("others may read the store", file=str(file), mend=f"chmod 600 {file}*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +338,7 @@ def announce(address: str, plain_address: str) -> None:
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; print the address once calls are taken."""
     stopping = begin_serving()
+    warn_of_readers(settings)
     async with running_gateway(settings) as gateway:
         announce(gateway.address, gateway.plain_address)
         await stopping.wait()

@@ -1,4 +1,4 @@
-"""The server's commands: init, migrate, serve, verify; rebuild, reconcile and keys stand apart."""
+"""The server's commands: init, migrate, serve and verify; others stand apart."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from osms_seeds import reference
 from osms_server import key_commands, rules
+from osms_server.backup import backup_command, restore_command
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.identity.commands import client
@@ -140,6 +141,8 @@ def register(app: typer.Typer) -> None:
     app.command("serve")(serve_command)
     app.command("reconcile")(reconcile_command)
     app.add_typer(client, name="client")
+    app.command("backup")(backup_command)
+    app.command("restore")(restore_command)
     app.add_typer(verify, name="verify")
     app.add_typer(rebuild, name="rebuild")
     app.add_typer(key_commands.commands, name="keys", no_args_is_help=True)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from osms_server.settings import SETTINGS_FILE, Settings
 from osms_storage.errors import StoreError
+from osms_storage.urls import holds_password
 
 StoreOption = Annotated[
     str | None,
@@ -21,6 +22,11 @@ StoreOption = Annotated[
     ),
 ]
 
+_PASSWORD_SEEN = (
+    "osms: everybody on this machine sees the password in --store: name the store without it, and "
+    "write it into ~/.pgpass or the file that PGPASSFILE names, or the whole URL into OSMS_STORE."
+)
+
 T = TypeVar("T")
 
 console = Console()
@@ -29,6 +35,8 @@ console = Console()
 def settings_of(**given: object) -> Settings:
     """Return the settings, with the options that were given over environment and file."""
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if holds_password(options.get("store", "")):
+        typer.echo(_PASSWORD_SEEN, err=True)
     try:
         return Settings(**options)
     except ValidationError as exc:

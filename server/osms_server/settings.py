@@ -21,11 +21,16 @@ class Settings(BaseSettings):
     """All that can be set; an invalid value stops the start."""
 
     model_config = SettingsConfigDict(
-        env_prefix="OSMS_", toml_file=SETTINGS_FILE, frozen=True, extra="forbid"
+        env_prefix="OSMS_",
+        toml_file=SETTINGS_FILE,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # it may be a password
     )
 
-    store: str = "osms.db"
-    """Path of an SQLite file, or a URL: of PostgreSQL with all its hosts, HOST:PORT,HOST:PORT."""
+    store: Annotated[str, Field(repr=False)] = "osms.db"
+    """Path of an SQLite file, or a URL: of PostgreSQL with all its hosts, HOST:PORT,HOST:PORT.
+    A password had better stand in the file that PGPASSFILE names, by default ~/.pgpass."""
     standby_age_max_s: Annotated[float, Field(ge=0, le=60)] = 5.0
     """How old an answer of a standby may be while there is a leader; 0: only the leader is read."""
     listen: str = "127.0.0.1:50051"

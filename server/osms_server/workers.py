@@ -18,7 +18,7 @@ from typing import Any
 import typer
 
 from osms_server import logs
-from osms_server.bootstrap import announce, begin_serving, running_gateway
+from osms_server.bootstrap import announce, begin_serving, running_gateway, warn_of_readers
 from osms_server.console import run_command
 from osms_server.doors import doors_of
 from osms_server.port import has_connections, hold, leave
@@ -53,6 +53,7 @@ async def serve_workers(settings: Settings) -> None:
     if sys.platform != "linux":
         raise ValueError("Several workers share a port on Linux only.")
     logs.configure()
+    warn_of_readers(settings)
     stopping, renewing = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)

@@ -8,7 +8,11 @@ StoreError
 ├── LawChangedError         run the command again
 ├── BrokenChainError        stop, and show an operator the writer's files
 ├── RebuildEndedError       nothing, or run the command again
-└── SchemaMismatchError     migrate the store, or run the matching release
+├── SchemaMismatchError     migrate the store, or run the matching release
+├── StoreNotEmptyError      restore into another store
+├── ArchiveDamagedError     restore another archive
+├── ArchiveRefusedError     restore it with the matching release, or into the matching engine
+└── ArchiveUnwritableError  make room for the archive, or write it elsewhere
 """
 
 
@@ -74,3 +78,30 @@ class SchemaMismatchError(StoreError):
             f"The store has schema {found or 'none'}, this release works with {expected}. "
             "An older store is brought up by `osms init`; a newer one needs a newer release."
         )
+
+
+class StoreNotEmptyError(StoreError):
+    """A store that a backup is to be restored into holds something already."""
+
+    def __init__(self) -> None:
+        super().__init__("There is something in the store already; a restore replaces nothing.")
+
+
+class ArchiveDamagedError(StoreError):
+    """A backup is not as it was written."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        """The part that is damaged, or what is missing."""
+        super().__init__(f"The archive is damaged or cut off ({where}); nothing was changed.")
+
+
+class ArchiveRefusedError(StoreError):
+    """A backup is whole, but not one that can be restored here."""
+
+
+class ArchiveUnwritableError(StoreError):
+    """A backup cannot be written where it is to be."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The archive cannot be written: {reason}.")

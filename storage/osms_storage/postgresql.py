@@ -318,5 +318,7 @@ def _meaning(exc: Exception) -> Exception:
             return StoreFullError("The disk of the store is full.")
         if isinstance(cause, (*_UNAVAILABLE, OSError)):
             return StoreUnavailableError("The store cannot be used now.")
+        if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
+            return StoreError("The database does not let this user in: what is its password?")
         cause = cause.__cause__ or getattr(cause, "orig", None)
     return StoreError("The store refused a statement.")

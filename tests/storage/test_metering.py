@@ -195,7 +195,7 @@ async def test_a_client_over_its_quota_is_answered_nothing(new_store: StoreFacto
     """Whatever it asks is refused before anybody is looked up; other clients are answered."""
     async with new_store(clock_at(DAY)) as store:
         gateway = await gateway_of(store)
-        nobody = replace(CLINIC, client="nobody", quota="")
+        nobody = replace(CLINIC, quota="")
         with acting_as(nobody):
             for question in (
                 gateway.lookup(KNOWN),

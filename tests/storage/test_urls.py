@@ -1,9 +1,11 @@
 """How a store may be named."""
 
+import traceback
+
 import pytest
 from sqlalchemy.engine import make_url
 
-from osms_storage.urls import store_url
+from osms_storage.urls import holds_password, store_url
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,38 @@ def test_hosts_that_cannot_be_read_are_refused(hosts: str) -> None:
     with pytest.raises(ValueError, match="HOST:PORT") as refusal:
         store_url(f"postgresql://osms:hidden@{hosts}/osms")
     assert "hidden" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "postgresql:/osms:hidden@h/osms",
+        "postgres:osms:hidden@h/osms",
+        "postgresql://osms:hidden:hidden@h:hidden/osms",
+        "postgresql://osms:hidden@[::1/osms",
+        "://osms:hidden@h",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_not_quoted(store: str) -> None:
+    """What was taken for a port or a path may be a part of a password."""
+    with pytest.raises(ValueError, match="postgresql://USER@HOST") as refusal:
+        store_url(store)
+    assert "hidden" not in "".join(traceback.format_exception(refusal.value))
+
+
+@pytest.mark.parametrize(
+    ("store", "held"),
+    [
+        ("store.db", False),
+        ("folder@home/store.db", False),
+        ("sqlite:///store.db", False),
+        ("postgresql://osms@a,b/osms", False),
+        ("postgresql://osms@a/osms?passfile=/etc/pgpass", False),
+        ("postgresql://osms:p@a,b/osms", True),
+        ("postgresql://osms@a/osms?password=p", True),
+        ("postgresql:/osms:p@a/osms", True),
+    ],
+)
+def test_a_password_in_a_store_s_name_is_seen(store: str, held: bool) -> None:
+    """Wherever in it: before the host, among the parameters, or where nothing can be read."""
+    assert holds_password(store) is held

@@ -3,7 +3,18 @@
 import sys
 
 EXIT_USAGE = 2
-SERVER_COMMANDS = ("init", "migrate", "serve", "verify", "rebuild", "reconcile", "keys")
+SERVER_COMMANDS = (
+    "init",
+    "migrate",
+    "serve",
+    "verify",
+    "rebuild",
+    "reconcile",
+    "backup",
+    "restore",
+    "client",
+    "keys",
+)
 """What to answer for when the extra `server` is not installed."""
 
 _NEEDED = frozenset({"typer", "rich"})

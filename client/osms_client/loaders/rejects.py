@@ -9,6 +9,7 @@ from typing import Self
 from osms_client.blocking import Gateway
 from osms_client.loaders.cells import Columns
 from osms_client.loaders.errors import FileError
+from osms_client.loaders.owner_only import owner_only
 from osms_client.loaders.register_table import REGISTER_COLUMNS, RowReader
 from osms_client.loaders.tables import Table
 from osms_client.registers import Payer, RegisterSummary
@@ -40,7 +41,8 @@ class RejectFile:
         try:
             if self.path.exists() or self.path.is_symlink():
                 raise FileError(self.path, "a new file for rejects: there is one, maybe corrected")
-            self._file = self._part.open("w", encoding="utf-8", newline="")
+            self._part.unlink(missing_ok=True)  # of a load that was killed
+            self._file = open(self._part, "w", encoding="utf-8", newline="", opener=owner_only)
         except OSError as error:
             expected = f"a place where rejects can be written ({error.strerror})"
             raise FileError(self.path, expected) from error

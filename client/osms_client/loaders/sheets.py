@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from osms_client.loaders.errors import FileError
+from osms_client.loaders.owner_only import owner_only
 from osms_client.loaders.tables import Cells, Table, open_table
 
 SHEET_ENDINGS = (".csv", ".xlsx")
@@ -83,7 +84,8 @@ def write_sheet(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Valu
     part = path.with_name(f"{path.name}.part")
     write = _write_xlsx if path.suffix.lower() == ".xlsx" else _write_csv
     try:
-        with part.open("wb") as file:
+        part.unlink(missing_ok=True)  # of a command that was killed
+        with open(part, "wb", opener=owner_only) as file:
             written = write(file, columns, rows)
         part.replace(path)
     except OSError as error:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from osms_storage.engines import engine_for
 from osms_storage.errors import SchemaMismatchError
+from osms_storage.private_files import make_file
 from osms_storage.store import Store
 from osms_storage.urls import store_file, store_url
 
@@ -30,7 +31,8 @@ def expected_schema() -> str:
     return head
 
 
-def _current(connection: Connection) -> str | None:
+def schema_of(connection: Connection) -> str | None:
+    """Return the schema revision of a store; None if it has none."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
@@ -45,7 +47,7 @@ async def migrate(store: str, target: str = "head") -> str | None:
         # From base to head.
         scripts = ScriptDirectory.from_config(config).walk_revisions()
         known = [None, *(script.revision for script in reversed(list(scripts)))]
-        current = _current(connection)
+        current = schema_of(connection)
         wanted = {"head": known[-1], "base": None}.get(target, target)
         if wanted not in known:
             raise ValueError(f"There is no schema {target}.")
@@ -56,12 +58,15 @@ async def migrate(store: str, target: str = "head") -> str | None:
             command.downgrade(config, wanted or "base")
         else:
             command.upgrade(config, wanted or "base")
-        return _current(connection)
+        return schema_of(connection)
 
     config = _config()
     file = store_file(store)
     if file is not None and not file.parent.is_dir():
         raise NotADirectoryError(f"There is no folder {file.parent} to make a store in.")
+    if file is not None:
+        # The engine gives the files that it keeps beside this one the same mode.
+        make_file(file)
     url = store_url(store)
     engine, reader = engine_for(url).create_engines(url, readers=1)
     try:
@@ -76,6 +81,6 @@ async def migrate(store: str, target: str = "head") -> str | None:
 async def check_schema(store: Store) -> None:
     """Raise SchemaMismatchError unless the store's schema is this release's."""
     async with store.reading(newest=True) as connection:
-        found = await connection.run_sync(_current)
+        found = await connection.run_sync(schema_of)
     if found != expected_schema():
         raise SchemaMismatchError(found, expected_schema())

@@ -129,6 +129,7 @@ def test_rejects_are_corrected_and_loaded_again(
     assert _load(fake, path, rejects=rejects).suspended.rows == 2
     with rejects.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
+    assert rejects.stat().st_mode & 0o777 == 0o600, "only its owner may read it"
     assert tuple(lines[0]) == REJECT_COLUMNS
     assert [(line["line_no"], line["iin"], line["issue"], line["action"]) for line in lines] == [
         ("2", "12", "IIN_MALFORMED", "correct"),

@@ -32,6 +32,15 @@ def test_a_sheet_reads_back(tmp_path: Path, ending: str) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_only_its_owner_reads_a_sheet(tmp_path: Path, ending: str) -> None:
+    """Also where somebody else may read what was begun by a command that was killed."""
+    path = tmp_path / f"sheet.{ending}"
+    tmp_path.joinpath(f"sheet.{ending}.part").touch(0o644)
+    write_sheet(path, ["a"], [["b"]])
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+7 701", "-5", "@SUM(A1)", "http://a.b", "{=1}"])
 def test_no_text_of_a_sheet_is_a_formula_or_a_link(tmp_path: Path, text: str) -> None:
     """Whatever it begins with, it stays the text it is."""
