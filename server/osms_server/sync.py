@@ -188,6 +188,9 @@ class Incoming:
         if iin is None:
             raise _RecordError(pb.RECORD_ISSUE_IIN, "iin")
         source_code = record.source or self._sender_code
+        if source_code == SERVICES != self._sender_code:
+            # Lest the counts of what was known already tell others whom the services named.
+            raise _RecordError(pb.RECORD_ISSUE_SOURCE, "source")
         source = self._source(source_code, pb.RECORD_ISSUE_SOURCE, "source")
         category_id = _category_id(self.law, source_code, record.category)
         if category_id is None:
