@@ -300,9 +300,12 @@ async def _check_health(store: Store, servicer: health.HealthServicer) -> None:
 
 
 def _log_unhandled(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log where an error came from that nobody took; its text may quote people."""
-    exc = context.get("exception")
-    _log.error("unhandled", places=logs.places(exc) if exc else [], what=context["message"])
+    """Log where an error came from that nobody took; its text may quote people.
+
+    So may the message: of a callback it shows the arguments.
+    """
+    exc, (what, *_) = context.get("exception"), context["message"].split("(")
+    _log.error("unhandled", places=logs.places(exc) if exc else [], what=what)
 
 
 def collect_rarely() -> None:

@@ -197,6 +197,9 @@ class Incoming:
         if iin is None:
             raise _RecordError(pb.RECORD_ISSUE_IIN, "iin")
         source_code = record.source or self._sender_code
+        if source_code == SERVICES != self._sender_code:
+            # Lest the counts of what was known already tell others whom the services named.
+            raise _RecordError(pb.RECORD_ISSUE_SOURCE, "source")
         source = self._source(source_code, pb.RECORD_ISSUE_SOURCE, "source")
         if source_code not in self._speaks_for:
             raise _RecordError(pb.RECORD_ISSUE_SOURCE, "source")

@@ -188,9 +188,21 @@ def test_categories_and_assignments_are_listed(fake: FakeGateway, sdk: Sdk) -> N
     fake.answers("ListCategories", categories)
     spans = pb.ListAssignmentsResponse()
     spans.assignments.add(kind=pb.ASSIGNMENT_KIND_BUDGET_PAID, assigned_on="2026-01-05")
+    spans.assignments.add(
+        kind=pb.ASSIGNMENT_KIND_EXEMPT,
+        assigned_on="2026-01-06",
+        category="serviceman",
+        source="services",
+    )
     fake.answers("ListAssignments", spans)
     (category,) = sdk.call("list_categories")
     assert (category.kind, category.valid_from) == (CategoryKind.STATE_PAID, date(2026, 1, 1))
-    (span,) = sdk.call("list_assignments", IIN, known=date(2026, 2, 1))
+    span, told = sdk.call("list_assignments", IIN, known=date(2026, 2, 1))
     assert (span.kind, span.removed_on) == (AssignmentKind.BUDGET_PAID, None)
+    assert (span.category, span.source) == ("", "")
+    assert (told.kind, told.category, told.source) == (
+        AssignmentKind.EXEMPT,
+        "serviceman",
+        "services",
+    )
     assert fake.asked[-1].known.on == "2026-02-01"
