@@ -19,6 +19,7 @@ from osms.values import almaty_date, format_iin
 from osms_server.admission import Lanes
 from osms_server.identity.callers import Caller, Role, acting_as
 from osms_server.law import Laws
+from osms_server.receipts import Receipts
 from osms_server.services import CategoryServicer, ConsumerServicer, RosterServicer
 from osms_server.settings import Settings
 from osms_storage.category_records import CategoryRecord
@@ -26,6 +27,7 @@ from osms_storage.payments import reverse_payments
 from osms_storage.records import LineKey, ReversalLine
 from osms_storage.rosters import RosterList, replace_members
 from osms_storage.store import Store, newest_revision
+from tests.callers import CLINIC, forgetful_recorder
 from tests.storage.conftest import StoreFactory
 from tests.storage.watcher import Watcher, inquiry_of, tell_all
 from tests.storage.world import (
@@ -169,9 +171,10 @@ class Gateway:
     def __init__(self, store: Store) -> None:
         chosen = Settings()
         laws, lanes, inquiry = Laws(store), Lanes(chosen), inquiry_of(store)
-        self.consumers = ConsumerServicer(store, laws, inquiry, lanes, chosen)
-        self.categories = CategoryServicer(store, laws, inquiry, chosen)
-        self.rosters = RosterServicer(store, laws, inquiry, lanes, chosen)
+        receipts, recorder = Receipts(None, inquiry, store.clock), forgetful_recorder()
+        self.consumers = ConsumerServicer(store, laws, inquiry, lanes, chosen, receipts, recorder)
+        self.categories = CategoryServicer(store, laws, inquiry, chosen, recorder)
+        self.rosters = RosterServicer(store, laws, inquiry, lanes, chosen, recorder)
 
     async def explain(self, iin: int, day: date) -> pb.ExplainConsumerResponse:
         """Return how an answer came about."""
@@ -209,7 +212,9 @@ class Gateway:
 async def attach(store: Store) -> None:
     """Put each of the two on a roster of their own."""
     for iin, code in ROSTERS.items():
-        listed = RosterList(code, FIRST_DAY, {iin: (FIRST_DAY.toordinal(), None)}, ())
+        listed = RosterList(
+            code, FIRST_DAY, {iin: (FIRST_DAY.toordinal(), None)}, (), owner=CLINIC.client
+        )
         async with store.writing("ROSTER") as unit:
             await replace_members(unit.connection, None, listed, listed.content())
 

@@ -126,7 +126,7 @@ async def test_a_store_that_was_only_migrated_is_not_served(copy: Copy) -> None:
     path = copy()
     await migrate(path, "base")
     await migrate(path)
-    settings = Settings(store=path, listen="127.0.0.1:0")
+    settings = Settings(store=path, listen="127.0.0.1:0", plain_client="developer")
     with pytest.raises(ValueError, match="osms init"):
         async with running_gateway(settings):
             pass
