@@ -4,16 +4,17 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from osms_server.access import chain_files, shipping
+from osms_server.access import chain_files, chain_reader, shipping
 from osms_server.access.chain import Chain
 from osms_server.access.chain_files import SPARE, chains_in, files_of
+from osms_server.access.folder_verification import verify_folder
 from osms_server.access.journal import Journal
 from osms_server.access.shipping import Shipper
-from osms_server.access.verification import verify_folder
 from osms_server.errors import RequestError
 from osms_storage.clock import system_clock
 from osms_storage.errors import StoreUnavailableError
@@ -76,6 +77,25 @@ async def test_records_are_shipped_while_more_are_written(tmp_path: Path) -> Non
     await ship_all(shipper)
     assert keeper.ended == {writer}
     assert chains_in(tmp_path) == []
+
+
+async def test_a_transaction_takes_only_so_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has gathered is kept in small parts, one after another without a rest."""
+    records = sealed_records(40)
+    monkeypatch.setattr(chain_reader, "READ_BYTES_MAX", len(records[1]) * 10)
+    monkeypatch.setattr(shipping, "READ_BYTES_MAX", len(records[1]) * 10)
+    lay(tmp_path, frames_of(records))
+    keeper = MemoryKeeper()
+    shipper = Shipper(tmp_path, keeper)
+    shipped = []
+    while await shipper.ship():
+        shipped.append(keeper.chains[WRITER].number)
+    assert len(shipped) >= 3
+    assert all(0 < after - before <= 11 for before, after in pairwise([0, *shipped]))
+    await ship_all(shipper)
+    assert keeper.records[WRITER] == records
 
 
 async def test_nothing_is_shipped_before_it_is_durable(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from osms_server.access.chain import CHANGED, MISSING, REORDERED, Chain, Finding, digest
 from osms_server.access.chain_files import hold
+from osms_server.access.folder_verification import FolderReport, verify_folder
 from osms_server.access.frames import SECTOR_BYTES
-from osms_server.access.verification import FolderReport, verify_folder
 from tests.unit.server.chains import WRITER, MemoryKeeper, frames_of, lay, sealed_records
 
 RECORDS = sealed_records(6)
