@@ -180,6 +180,24 @@ async def test_a_store_that_is_away_at_the_start_is_waited_for(
     assert keeper.chains[WRITER].number == 4
 
 
+@pytest.mark.parametrize("written", [0, 20, 512, 600])
+async def test_what_a_crash_left_of_the_last_write_is_not_shipped(
+    tmp_path: Path, written: int
+) -> None:
+    """What stands before it is, and then the files go: nobody was answered by it."""
+    frames = frames_of(sealed_records(3, people=20))
+    torn = frames[2][:written]
+    if written % 512 == 0:  # sectors that were never written, in a file filled with zeros
+        torn += bytes(len(frames[2]) - written)
+    lay(tmp_path, []).write_bytes(b"".join([*frames[:2], torn]))
+    keeper = MemoryKeeper()
+    shipper = Shipper(tmp_path, keeper)
+    for _ in range(3):
+        await shipper.ship()
+    assert keeper.chains[WRITER].number == 2
+    assert chains_in(tmp_path) == []
+
+
 async def test_a_damaged_chain_is_left_to_whoever_looks_into_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
