@@ -63,10 +63,9 @@ class Shipper:
     def waiting(self) -> int:
         """How many records the store does not have yet, of the chains that this process ships."""
         writer, durable = self._position()
-        return sum(
-            max(0, (durable if name == writer else item.last) - item.shipped)
-            for name, item in self._shipments.items()
-        )
+        ends = {name: item.last for name, item in self._shipments.items()} | {writer: durable}
+        shipped = {name: item.shipped for name, item in self._shipments.items()}
+        return sum(max(0, end - shipped.get(name, 0)) for name, end in ends.items())
 
     async def run(self) -> None:
         """Ship until cancelled; a store that is away is waited for."""

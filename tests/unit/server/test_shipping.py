@@ -65,6 +65,7 @@ async def test_records_are_shipped_while_more_are_written(tmp_path: Path) -> Non
         people = []
         for turn in range(5):
             people += await write(log, 20 * turn, 20)
+            assert shipper.waiting == 20 + (turn == 0)
             await ship_all(shipper)
             assert keeper.people() == people
             assert shipper.waiting == 0
