@@ -6,6 +6,12 @@ from osms_server.access.chain import CHANGED, Chain, Finding, digest
 from osms_server.access.chain_files import SPARE, files_of, first_number
 from osms_server.access.frames import Frame, frames_in
 
+READ_BYTES_MAX = 1024 * 1024
+"""How many bytes of records are read at a time; with the last it may be more.
+
+A transaction takes them, and on a file others wait for its end.
+"""
+
 Records = list[tuple[int, bytes]]
 """Sealed records with their numbers, ascending without gaps."""
 
@@ -58,10 +64,10 @@ class ChainReader:
 
     def _read_file(self, file: Path, through: int | None, *, newest: bool) -> Records:
         records: Records = []
-        begin = self._offset
+        begin, size = self._offset, 0
         frames = list(frames_in(_read(file, begin)))
         for place, frame in enumerate(frames, 1):
-            if through is not None and self._chain.number >= through:
+            if size >= READ_BYTES_MAX or (through is not None and self._chain.number >= through):
                 break
             if frame.torn and newest and place == len(frames):
                 break
@@ -72,6 +78,7 @@ class ChainReader:
                 raise ChainFaultError(finding)
             if frame.sealed is not None and frame.number > self._stored.number:
                 records.append((frame.number, frame.sealed))
+                size += len(frame.sealed)
             self._offset = begin + frame.end
         return records
 

@@ -161,9 +161,8 @@ class Journal:
                 raise _RestingError
             self._begin()
         record = AccessRecord(written_at_us=to_microseconds(self._clock()))
-        for waiting in group:
-            record.singles.extend(waiting.singles)
-            record.packed.extend(waiting.packed)
+        record.singles.extend([access for waiting in group for access in waiting.singles])
+        record.packed.extend([access for waiting in group for access in waiting.packed])
         self._append(record)
 
     def _begin(self) -> None:

@@ -13,7 +13,12 @@ from pathlib import Path
 from osms_server import logs
 from osms_server.access.chain import Chain
 from osms_server.access.chain_files import SPARE, chains_in, files_of, first_number, hold, remove
-from osms_server.access.chain_reader import ChainFaultError, ChainReader, last_number
+from osms_server.access.chain_reader import (
+    READ_BYTES_MAX,
+    ChainFaultError,
+    ChainReader,
+    last_number,
+)
 from osms_server.access.journal import Journal, Position
 from osms_server.access.keeper import Keeper
 from osms_storage.errors import StoreUnavailableError
@@ -58,10 +63,9 @@ class Shipper:
     def waiting(self) -> int:
         """How many records the store does not have yet, of the chains that this process ships."""
         writer, durable = self._position()
-        return sum(
-            max(0, (durable if name == writer else item.last) - item.shipped)
-            for name, item in self._shipments.items()
-        )
+        ends = {name: item.last for name, item in self._shipments.items()} | {writer: durable}
+        shipped = {name: item.shipped for name, item in self._shipments.items()}
+        return sum(max(0, end - shipped.get(name, 0)) for name, end in ends.items())
 
     async def run(self) -> None:
         """Ship until cancelled; a store that is away is waited for."""
@@ -77,7 +81,7 @@ class Shipper:
             self.close()
 
     async def ship(self) -> bool:
-        """Ship one file of each chain at most; return whether there are more.
+        """Ship some records of each chain; return whether there are more.
 
         Raises StoreUnavailableError at once, and what else one chain met after the others.
         """
@@ -143,7 +147,8 @@ class Shipper:
             await self._end(item, item.lock)
             return False
         item.reader = reader
-        return await asyncio.to_thread(_remove_before, item.path, reader.file)
+        more = await asyncio.to_thread(_remove_before, item.path, reader.file)
+        return more or sum(len(sealed) for _, sealed in records) >= READ_BYTES_MAX
 
     async def _begin(self, item: _Shipment) -> ChainReader:
         name = item.path.name

@@ -20,8 +20,8 @@ from osms.v1.access_record_pb2 import ChainHead
 from osms_server.access import chain_files, journal
 from osms_server.access.chain_files import chains_in, files_of
 from osms_server.access.entries import packed_access
+from osms_server.access.folder_verification import verify_folder
 from osms_server.access.journal import Journal
-from osms_server.access.verification import verify_folder
 from osms_server.errors import Reason, RequestError
 from tests.unit.server.chains import (
     CALLER,

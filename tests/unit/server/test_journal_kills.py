@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from osms_server.access.chain_files import chains_in
+from osms_server.access.folder_verification import verify_folder
 from osms_server.access.shipping import Shipper
-from osms_server.access.verification import verify_folder
 from tests.unit.server.chains import MemoryKeeper, people_in, records_in
 
 ROOT = Path(__file__).parents[3]

@@ -4,16 +4,17 @@ import asyncio
 import errno
 import os
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from osms_server.access import chain_files, shipping
+from osms_server.access import chain_files, chain_reader, shipping
 from osms_server.access.chain import Chain
 from osms_server.access.chain_files import SPARE, chains_in, files_of
+from osms_server.access.folder_verification import verify_folder
 from osms_server.access.journal import Journal
 from osms_server.access.shipping import Shipper
-from osms_server.access.verification import verify_folder
 from osms_server.errors import RequestError
 from osms_storage.clock import system_clock
 from osms_storage.errors import StoreUnavailableError
@@ -64,6 +65,7 @@ async def test_records_are_shipped_while_more_are_written(tmp_path: Path) -> Non
         people = []
         for turn in range(5):
             people += await write(log, 20 * turn, 20)
+            assert shipper.waiting == 20 + (turn == 0)
             await ship_all(shipper)
             assert keeper.people() == people
             assert shipper.waiting == 0
@@ -76,6 +78,25 @@ async def test_records_are_shipped_while_more_are_written(tmp_path: Path) -> Non
     await ship_all(shipper)
     assert keeper.ended == {writer}
     assert chains_in(tmp_path) == []
+
+
+async def test_a_transaction_takes_only_so_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has gathered is kept in small parts, one after another without a rest."""
+    records = sealed_records(40)
+    monkeypatch.setattr(chain_reader, "READ_BYTES_MAX", len(records[1]) * 10)
+    monkeypatch.setattr(shipping, "READ_BYTES_MAX", len(records[1]) * 10)
+    lay(tmp_path, frames_of(records))
+    keeper = MemoryKeeper()
+    shipper = Shipper(tmp_path, keeper)
+    shipped = []
+    while await shipper.ship():
+        shipped.append(keeper.chains[WRITER].number)
+    assert len(shipped) >= 3
+    assert all(0 < after - before <= 11 for before, after in pairwise([0, *shipped]))
+    await ship_all(shipper)
+    assert keeper.records[WRITER] == records
 
 
 async def test_nothing_is_shipped_before_it_is_durable(tmp_path: Path) -> None:
@@ -158,6 +179,24 @@ async def test_a_store_that_is_away_at_the_start_is_waited_for(
     await until(lambda: WRITER in keeper.ended and not chains_in(tmp_path))
     task.cancel()
     assert keeper.chains[WRITER].number == 4
+
+
+@pytest.mark.parametrize("written", [0, 20, 512, 600])
+async def test_what_a_crash_left_of_the_last_write_is_not_shipped(
+    tmp_path: Path, written: int
+) -> None:
+    """What stands before it is, and then the files go: nobody was answered by it."""
+    frames = frames_of(sealed_records(3, people=20))
+    torn = frames[2][:written]
+    if written % 512 == 0:  # sectors that were never written, in a file filled with zeros
+        torn += bytes(len(frames[2]) - written)
+    lay(tmp_path, []).write_bytes(b"".join([*frames[:2], torn]))
+    keeper = MemoryKeeper()
+    shipper = Shipper(tmp_path, keeper)
+    for _ in range(3):
+        await shipper.ship()
+    assert keeper.chains[WRITER].number == 2
+    assert chains_in(tmp_path) == []
 
 
 async def test_a_damaged_chain_is_left_to_whoever_looks_into_it(

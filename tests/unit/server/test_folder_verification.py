@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from osms_server.access.chain import CHANGED, MISSING, REORDERED, Chain, Finding, digest
 from osms_server.access.chain_files import hold
+from osms_server.access.folder_verification import FolderReport, verify_folder
 from osms_server.access.frames import SECTOR_BYTES
-from osms_server.access.verification import FolderReport, verify_folder
 from tests.unit.server.chains import WRITER, MemoryKeeper, frames_of, lay, sealed_records
 
 RECORDS = sealed_records(6)
@@ -86,6 +86,21 @@ async def test_reordered_records_are_found(folder: Path, order: list[int]) -> No
     moved = [number for place, number in enumerate(order, 1) if number != place]
     assert {found.fault for found in report.findings} == ({REORDERED} if moved else set())
     assert [found.number for found in report.findings][:1] == sorted(moved)[:1]
+
+
+@given(data=st.data())
+async def test_what_is_missing_is_told_from_what_was_moved(
+    folder: Path, data: st.DataObject
+) -> None:
+    """Also where some records were removed and others moved: a moved one is not missing."""
+    numbers = range(1, len(FRAMES) + 1)
+    there = data.draw(st.permutations(numbers))[: data.draw(st.integers(2, len(FRAMES)))]
+    report = await faults(folder, [FRAMES[number - 1] for number in there])
+    gone = {number for number in numbers if number < max(there) and number not in there}
+    missing = [found.number for found in report.findings if found.fault == MISSING]
+    assert missing == sorted(number for number in gone if number - 1 not in gone)
+    assert {found.fault for found in report.findings} <= {MISSING, REORDERED}
+    assert any(found.fault == REORDERED for found in report.findings) == (there != sorted(there))
 
 
 async def test_records_that_changed_places_with_their_numbers_are_found(folder: Path) -> None:
