@@ -16,6 +16,8 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from osms.v1 import (
+    access_service_pb2,
+    access_service_pb2_grpc,
     category_service_pb2,
     category_service_pb2_grpc,
     consumer_service_pb2,
@@ -30,7 +32,13 @@ from osms_server.admission import Lanes
 from osms_server.inquiry import Inquiry
 from osms_server.interceptors import GuardedServer
 from osms_server.law import Laws
-from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
+from osms_server.services import (
+    AccessServicer,
+    CategoryServicer,
+    ConsumerServicer,
+    PaymentServicer,
+    RosterServicer,
+)
 from osms_server.settings import Settings
 from osms_server.watching import Teller
 from osms_storage.clock import file_clock, system_clock
@@ -56,6 +64,7 @@ SERVICES = tuple(
         (payment_service_pb2, "PaymentService"),
         (category_service_pb2, "CategoryService"),
         (roster_service_pb2, "RosterService"),
+        (access_service_pb2, "AccessService"),
     )
 )
 
@@ -188,6 +197,9 @@ def _register(
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
     roster_service_pb2_grpc.add_RosterServiceServicer_to_server(
         RosterServicer(store, laws, inquiry, lanes, settings), server
+    )
+    access_service_pb2_grpc.add_AccessServiceServicer_to_server(
+        AccessServicer(store, lanes), server
     )
     # What a gateway left that was killed.
     categories.begin_sweep()

@@ -1,4 +1,4 @@
-"""The server's commands: init, migrate, serve and verify; rebuild and reconcile stand apart."""
+"""The server's commands: init, migrate, serve and verify; others stand apart."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from osms_seeds import reference
 from osms_server import rules
+from osms_server.access.commands import archive, verify_access_log_command
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.law import Law, Laws
@@ -24,6 +25,7 @@ ClockOption = Annotated[
 ]
 
 verify = typer.Typer(help="Prove that a store is whole.", no_args_is_help=True)
+verify.command("access-log")(verify_access_log_command)
 
 
 def init(
@@ -132,3 +134,4 @@ def register(app: typer.Typer) -> None:
     app.command("reconcile")(reconcile_command)
     app.add_typer(verify, name="verify")
     app.add_typer(rebuild, name="rebuild")
+    app.add_typer(archive, name="archive")

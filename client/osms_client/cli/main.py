@@ -3,7 +3,7 @@
 import sys
 
 EXIT_USAGE = 2
-SERVER_COMMANDS = ("init", "migrate", "serve", "verify", "rebuild", "reconcile")
+SERVER_COMMANDS = ("init", "migrate", "serve", "verify", "rebuild", "reconcile", "archive")
 """What to answer for when the extra `server` is not installed."""
 
 _NEEDED = frozenset({"typer", "rich"})
