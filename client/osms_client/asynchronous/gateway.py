@@ -1,5 +1,6 @@
 """The asynchronous gateway: all calls on one channel."""
 
+from osms_client.asynchronous.accesses import AccessCalls
 from osms_client.asynchronous.categories import CategoryCalls
 from osms_client.asynchronous.consumers import ConsumerCalls
 from osms_client.asynchronous.payments import PaymentCalls
@@ -7,7 +8,9 @@ from osms_client.asynchronous.rosters import RosterCalls
 from osms_client.asynchronous.watching import WatchCalls
 
 
-class AsyncGateway(ConsumerCalls, WatchCalls, PaymentCalls, CategoryCalls, RosterCalls):
+class AsyncGateway(
+    ConsumerCalls, WatchCalls, PaymentCalls, CategoryCalls, RosterCalls, AccessCalls
+):
     """The gateway as coroutines: ``async with AsyncGateway("127.0.0.1:50051") as gateway:``.
 
     Everything runs in the event loop in which it was opened; what the iterables passed to it do

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from osms_client.cli import books, feeds, files, people, roster, watch
+from osms_client.cli import accesses, books, feeds, files, people, roster, watch
 from osms_client.cli.main import EXIT_USAGE, SERVER_COMMANDS, install_hint
 
 COMMANDS_GROUP = "osms.commands"
@@ -29,7 +29,7 @@ def build(words: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,  # tracebacks with local variables would show IINs
     )
-    for module in (people, files, feeds, books, roster, watch):
+    for module in (people, files, feeds, books, roster, watch, accesses):
         module.register(app)
     own = {command.name for command in app.registered_commands}
     own |= {group.name for group in app.registered_groups}
