@@ -180,7 +180,7 @@ async def test_the_log_is_followed_while_it_grows(new_store: StoreFactory) -> No
         await growing
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(number=st.integers(1, 4), where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_any_bit_of_any_record_counts(
     sqlite_template: Path,
