@@ -1,5 +1,6 @@
 """The SDK of the OSMS eligibility gateway: ask who is insured, send payments, keep rosters."""
 
+from osms_client.accesses import Access
 from osms_client.asynchronous import AsyncGateway, AsyncLocalStates
 from osms_client.blocking import Gateway, LocalStates
 from osms_client.categories import (
@@ -86,6 +87,7 @@ from osms_client.rosters import (
     UninsuredMembers,
 )
 from osms_client.vocabulary import (
+    AccessKind,
     AssignmentKind,
     CategoryKind,
     ChangeCause,
@@ -122,7 +124,9 @@ from osms_client.watching import (
 )
 
 __all__ = [
+    "Access",
     "AccessDeniedError",
+    "AccessKind",
     "Assignment",
     "AssignmentKind",
     "AsyncGateway",

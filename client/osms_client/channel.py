@@ -27,6 +27,7 @@ _IDEMPOTENT = {
     ),
     "osms.v1.CategoryService": ("ListSources", "ListCategories", "ListAssignments"),
     "osms.v1.RosterService": ("GetRosterReport", "ListRosterMembers"),
+    "osms.v1.AccessService": ("ListAccesses",),
 }
 """Unary calls that may be sent twice. A stream is not: its caller decides where to go on."""
 

@@ -247,6 +247,24 @@ class AssignmentKind(StrEnum):
     UNRECOGNISED = "UNRECOGNISED"
 
 
+class AccessKind(StrEnum):
+    """What a person's data was read by."""
+
+    LOOKUP = "LOOKUP"
+    BATCH = "BATCH"
+    STREAM = "STREAM"
+    EXPLAIN = "EXPLAIN"
+    WATCH = "WATCH"
+    RECEIPT = "RECEIPT"
+    ROSTER_REPORT = "ROSTER_REPORT"
+    ROSTER_LIST = "ROSTER_LIST"
+    PAYMENTS = "PAYMENTS"
+    ASSIGNMENTS = "ASSIGNMENTS"
+    SUSPENSE = "SUSPENSE"
+    ACCESSES = "ACCESSES"
+    UNRECOGNISED = "UNRECOGNISED"
+
+
 class MemberIssue(StrEnum):
     """Why a line of a roster's list was rejected."""
 

@@ -16,6 +16,8 @@ from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from osms.v1 import (
+    access_service_pb2,
+    access_service_pb2_grpc,
     category_service_pb2,
     category_service_pb2_grpc,
     consumer_service_pb2,
@@ -37,7 +39,13 @@ from osms_server.interceptors import Doorman, GuardedServer
 from osms_server.keys import SigningKeys
 from osms_server.law import Laws
 from osms_server.receipts import Receipts
-from osms_server.services import CategoryServicer, ConsumerServicer, PaymentServicer, RosterServicer
+from osms_server.services import (
+    AccessServicer,
+    CategoryServicer,
+    ConsumerServicer,
+    PaymentServicer,
+    RosterServicer,
+)
 from osms_server.settings import Settings
 from osms_server.watching import Teller
 from osms_storage.clock import file_clock, system_clock
@@ -64,6 +72,7 @@ SERVICES = tuple(
         (payment_service_pb2, "PaymentService"),
         (category_service_pb2, "CategoryService"),
         (roster_service_pb2, "RosterService"),
+        (access_service_pb2, "AccessService"),
     )
 )
 
@@ -244,6 +253,9 @@ def _register(
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
     roster_service_pb2_grpc.add_RosterServiceServicer_to_server(
         RosterServicer(store, laws, inquiry, lanes, settings, recorder), server
+    )
+    access_service_pb2_grpc.add_AccessServiceServicer_to_server(
+        AccessServicer(store, lanes, recorder), server
     )
     # What a gateway left that was killed.
     categories.begin_sweep()

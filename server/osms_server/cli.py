@@ -8,6 +8,7 @@ import typer
 
 from osms_seeds import reference
 from osms_server import key_commands, rules
+from osms_server.access.commands import archive, verify_access_log_command
 from osms_server.backup import backup_command, restore_command
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
@@ -28,6 +29,7 @@ ClockOption = Annotated[
 ]
 
 verify = typer.Typer(help="Prove that a store is whole.", no_args_is_help=True)
+verify.command("access-log")(verify_access_log_command)
 
 
 def init(
@@ -146,3 +148,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(verify, name="verify")
     app.add_typer(rebuild, name="rebuild")
     app.add_typer(key_commands.commands, name="keys", no_args_is_help=True)
+    app.add_typer(archive, name="archive")

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     snapshot_close_min: Annotated[int, Field(ge=0)] = 100
     """... and more than this many."""
 
+    access_log_days: Annotated[int, Field(ge=1, le=36_500)] = 1_825
+    """How many days records of the access log stay before `osms archive access-log` takes them."""
+
     tell_changes: bool = True
     """Whether this gateway finds out whose answers have changed; one on a store has to."""
     tell_every_s: Annotated[float, Field(gt=0, le=1)] = 0.2

@@ -181,6 +181,25 @@ async def all_chains(store: Store) -> AsyncIterator[KeptChain]:
         after = rows[-1].id
 
 
+async def first_records(store: Store) -> AsyncIterator[bytes]:
+    """Yield the first record of every chain, unless it was deleted."""
+    first = (
+        select(access_record.c.chain_id, access_record.c.body)
+        .where(access_record.c.number == 1)
+        .order_by(access_record.c.chain_id)
+        .limit(RECORDS_AT_A_TIME)
+    )
+    after = 0
+    while True:
+        async with store.deciding() as connection:
+            rows = (await connection.execute(first.where(access_record.c.chain_id > after))).all()
+        for row in rows:
+            yield row.body
+        if len(rows) < RECORDS_AT_A_TIME:
+            return
+        after = rows[-1].chain_id
+
+
 async def read_chain(
     store: Store, chain_id: int, after: int = 0
 ) -> tuple[KeptChain | None, list[KeptRecord]]:

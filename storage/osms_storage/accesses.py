@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, Table, and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1.access_record_pb2 import AccessContext, AccessRecord, PackedAccess
@@ -23,8 +23,10 @@ RECORDS_MAX = 200
 """How many records a page looks into ..."""
 RECORD_BYTES_MAX = 32 * 1024 * 1024
 """... and about how many bytes of them: a client may have asked about many others every night."""
-PLACES_AT_A_TIME = 50
-"""How many places one statement reads."""
+ENTRIES_FIRST = 4
+"""How many accesses of one client's the first statement reads: records may be large ..."""
+ENTRIES_AT_A_TIME = 32
+"""... and how many later ones, which read ever more."""
 _POSITION_MAX = 2**31 - 1
 
 
@@ -86,83 +88,95 @@ async def read_accesses(
     )
     for client_id, since in clients.all():
         sources.append(_Source(connection, _packed(client_id, since), 1, after))
-    records = _Records(connection)
     found: list[tuple[Place, Access]] = []
-    while (place := await _next_place(sources)) is not None:
+    records = size = 0
+    while (entry := await _next_entry(sources)) is not None:
+        place, body = entry
         if after is not None and place >= after:
             continue  # in the record that was listed in part
-        record = await records.read(place)
-        items = _singly(record, place, iin) if not place.packed else _unpacked(record, place, iin)
-        for item, context, access in items:
+        for item, context, access in _items(body, place, iin):
             here = place._replace(item=item)
             if (after is None or here < after) and shown(context):
                 if len(found) == limit:
                     return AccessPage([access for _, access in found], found[-1][0])
                 found.append((here, access))
-        if records.spent:
+        records, size = records + 1, size + len(body)
+        if records >= RECORDS_MAX or size >= RECORD_BYTES_MAX:
             return AccessPage([access for _, access in found], place)
     return AccessPage([access for _, access in found], None)
 
 
 # --- where the person is -------------------------------------------------------------------------
 
+_Entry = tuple[Place, bytes]
+"""Where an access to look at stands, and the record's bytes."""
+
 
 def _singles(iin: int) -> Select[Any]:
-    table = access_single
-    place = (table.c.answered_at, table.c.chain_id, table.c.number, table.c.position)
-    return select(*place).where(table.c.iin == iin)
+    return _places(access_single).where(access_single.c.iin == iin)
 
 
 def _packed(client_id: int, since: int) -> Select[Any]:
-    table = access_packed
-    place = (table.c.answered_at, table.c.chain_id, table.c.number, table.c.position)
     # Before the client first asked about the person there is nothing to find.
-    return select(*place).where(table.c.client_id == client_id, table.c.answered_at >= since)
+    return _places(access_packed).where(
+        access_packed.c.client_id == client_id, access_packed.c.answered_at >= since
+    )
+
+
+def _places(table: Table) -> Select[Any]:
+    key = [table.c[name] for name in ("answered_at", "chain_id", "number", "position")]
+    here = and_(
+        access_record.c.chain_id == table.c.chain_id, access_record.c.number == table.c.number
+    )
+    return (
+        select(*key, access_record.c.body)
+        .join(access_record, here)
+        .order_by(*(column.desc() for column in key))
+    )
 
 
 class _Source:
-    """Places of one kind and client, descending, read as they are needed."""
+    """Entries of one kind and client, descending, read as they are needed."""
 
     def __init__(
         self, connection: AsyncConnection, places: Select[Any], packed: int, after: Place | None
     ) -> None:
         self._connection = connection
         self._packed = packed
-        columns = tuple(places.selected_columns)
-        descending = (column.desc() for column in columns)
-        self._places = places.order_by(*descending).limit(PLACES_AT_A_TIME)
-        self._key = tuple_(*columns)
-        self._waiting: deque[Place] = deque()
+        self._places = places
+        self._key = tuple_(*tuple(places.selected_columns)[:-1])
+        self._waiting: deque[_Entry] = deque()
+        self._at_a_time = ENTRIES_FIRST
         self._whole = False
         # The record that was listed in part is begun anew.
         self._after = (*after[:3], _POSITION_MAX) if after is not None else None
 
-    async def peek(self) -> Place | None:
-        """Return the next place without taking it."""
+    async def peek(self) -> _Entry | None:
+        """Return the next entry without taking it."""
         if not self._waiting and not self._whole:
-            places = self._places
+            places = self._places.limit(self._at_a_time)
             if self._after is not None:
                 places = places.where(self._key < tuple_(*self._after))
             rows = (await self._connection.execute(places)).all()
-            self._whole = len(rows) < PLACES_AT_A_TIME
-            for answered_at, chain_id, number, position in rows:
+            self._whole = len(rows) < self._at_a_time
+            self._at_a_time = min(2 * self._at_a_time, ENTRIES_AT_A_TIME)
+            for answered_at, chain_id, number, position, body in rows:
                 self._after = answered_at, chain_id, number, position
-                self._waiting.append(
-                    Place(answered_at, chain_id, number, self._packed, position, 0)
-                )
+                place = Place(answered_at, chain_id, number, self._packed, position, 0)
+                self._waiting.append((place, body))
         return self._waiting[0] if self._waiting else None
 
     def take(self) -> None:
-        """Take the place that was looked at."""
+        """Take the entry that was looked at."""
         self._waiting.popleft()
 
 
-async def _next_place(sources: Sequence[_Source]) -> Place | None:
-    newest: tuple[Place, _Source] | None = None
+async def _next_entry(sources: Sequence[_Source]) -> _Entry | None:
+    newest: tuple[_Entry, _Source] | None = None
     for source in sources:
-        place = await source.peek()
-        if place is not None and (newest is None or place > newest[0]):
-            newest = place, source
+        entry = await source.peek()
+        if entry is not None and (newest is None or entry[0] > newest[0][0]):
+            newest = entry, source
     if newest is None:
         return None
     newest[1].take()
@@ -171,41 +185,19 @@ async def _next_place(sources: Sequence[_Source]) -> Place | None:
 
 # --- what stands there ---------------------------------------------------------------------------
 
-_BODY = select(access_record.c.body)
 _Item = tuple[int, AccessContext, Access]
 """An item's position, who asked, and what is listed."""
 
 
-class _Records:
-    """Reads records, and counts how much was read."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self._last: tuple[tuple[int, int], AccessRecord] | None = None
-        self._records = self._bytes = 0
-
-    @property
-    def spent(self) -> bool:
-        """Whether a page may not read more."""
-        return self._records >= RECORDS_MAX or self._bytes >= RECORD_BYTES_MAX
-
-    async def read(self, place: Place) -> AccessRecord:
-        """Return the record of a place; an empty one if it is not there, or not readable."""
-        key = (place.chain_id, place.number)
-        if self._last is None or self._last[0] != key:
-            body: bytes | None = await self._connection.scalar(
-                _BODY.where(
-                    access_record.c.chain_id == place.chain_id,
-                    access_record.c.number == place.number,
-                )
-            )
-            self._records += 1
-            self._bytes += len(body or b"")
-            try:
-                self._last = key, AccessRecord.FromString(body or b"")
-            except DecodeError:
-                self._last = key, AccessRecord()
-        return self._last[1]
+def _items(body: bytes, place: Place, iin: int) -> Iterator[_Item]:
+    """Yield what an access says of a person, the last item first; nothing if it is unreadable."""
+    if iin.to_bytes(8, "little") not in body:
+        return
+    try:
+        record = AccessRecord.FromString(body)
+    except DecodeError:
+        return
+    yield from (_unpacked if place.packed else _singly)(record, place, iin)
 
 
 def _singly(record: AccessRecord, place: Place, iin: int) -> Iterator[_Item]:
@@ -227,7 +219,6 @@ def _singly(record: AccessRecord, place: Place, iin: int) -> Iterator[_Item]:
 
 
 def _unpacked(record: AccessRecord, place: Place, iin: int) -> Iterator[_Item]:
-    """Yield what a packed access holds of a person, the last item first."""
     if place.position >= len(record.packed):
         return
     packed = record.packed[place.position]

@@ -64,6 +64,7 @@ def test_it_lists_the_services_and_their_calls(gateway: RunningGateway) -> None:
     """Nobody has to hand out the contract to look at it."""
     services = grpcurl(gateway, "list").out.split()
     assert {
+        "osms.v1.AccessService",
         "osms.v1.CategoryService",
         "osms.v1.ConsumerService",
         "osms.v1.PaymentService",

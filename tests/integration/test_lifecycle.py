@@ -29,6 +29,7 @@ from tests.integration.streams import Sender, halves
 from tests.integration.wire import DEADLINE_S, Failure, Stubs, connected, failure_of
 
 SERVICES = {
+    "osms.v1.AccessService",
     "osms.v1.CategoryService",
     "osms.v1.ConsumerService",
     "osms.v1.PaymentService",

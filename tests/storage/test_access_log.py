@@ -296,7 +296,7 @@ answers = st.tuples(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(
     records=st.lists(st.lists(answers, max_size=3), max_size=8),
     shipped=st.permutations([0, 1]),

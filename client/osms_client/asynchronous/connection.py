@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import grpc
 from grpc import aio
 
+from osms.v1.access_service_pb2_grpc import AccessServiceStub
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
@@ -19,6 +20,7 @@ from osms_client.paging import PageAnswer, PageQuestion
 from osms_client.wire.failures import error_from
 
 if TYPE_CHECKING:  # names for types only: at run time one class serves both kinds of channel
+    from osms.v1.access_service_pb2_grpc import AccessServiceAsyncStub
     from osms.v1.category_service_pb2_grpc import CategoryServiceAsyncStub
     from osms.v1.consumer_service_pb2_grpc import ConsumerServiceAsyncStub
     from osms.v1.payment_service_pb2_grpc import PaymentServiceAsyncStub
@@ -38,6 +40,7 @@ class Opened:
     payments: PaymentServiceAsyncStub
     categories: CategoryServiceAsyncStub
     rosters: RosterServiceAsyncStub
+    accesses: AccessServiceAsyncStub
 
 
 class Connection:
@@ -68,6 +71,7 @@ class Connection:
             PaymentServiceStub(channel),
             CategoryServiceStub(channel),
             RosterServiceStub(channel),
+            AccessServiceStub(channel),
         )
         return self
 

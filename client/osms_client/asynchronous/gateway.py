@@ -1,5 +1,6 @@
 """The asynchronous gateway: all calls on one channel."""
 
+from osms_client.asynchronous.accesses import AccessCalls
 from osms_client.asynchronous.categories import CategoryCalls
 from osms_client.asynchronous.consumers import ConsumerCalls
 from osms_client.asynchronous.payments import PaymentCalls
@@ -9,7 +10,7 @@ from osms_client.asynchronous.watching import WatchCalls
 
 
 class AsyncGateway(
-    ConsumerCalls, ReceiptCalls, WatchCalls, PaymentCalls, CategoryCalls, RosterCalls
+    ConsumerCalls, ReceiptCalls, WatchCalls, PaymentCalls, CategoryCalls, RosterCalls, AccessCalls
 ):
     """The gateway as coroutines: ``async with AsyncGateway("127.0.0.1:50051") as gateway:``.
 

@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 
 import grpc
 
+from osms.v1.access_service_pb2_grpc import AccessServiceStub
 from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
@@ -31,6 +32,7 @@ class Opened:
     payments: PaymentServiceStub
     categories: CategoryServiceStub
     rosters: RosterServiceStub
+    accesses: AccessServiceStub
 
 
 class Connection:
@@ -61,6 +63,7 @@ class Connection:
             PaymentServiceStub(channel),
             CategoryServiceStub(channel),
             RosterServiceStub(channel),
+            AccessServiceStub(channel),
         )
         return self
 

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
-from osms_client.cli import books, feeds, files, people, receipts, roster, watch
+from osms_client.cli import accesses, books, feeds, files, people, receipts, roster, watch
 from osms_client.cli.console import identity
 from osms_client.cli.main import EXIT_USAGE, SERVER_COMMANDS, install_hint
 
@@ -30,7 +30,7 @@ def build(words: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,  # tracebacks with local variables would show IINs
         callback=identity,
     )
-    for module in (people, files, feeds, books, roster, watch, receipts):
+    for module in (people, files, feeds, books, roster, watch, receipts, accesses):
         module.register(app)
     own = {command.name for command in app.registered_commands}
     own |= {group.name for group in app.registered_groups}

@@ -14,6 +14,7 @@ SERVER_COMMANDS = (
     "restore",
     "client",
     "keys",
+    "archive",
 )
 """What to answer for when the extra `server` is not installed."""
 

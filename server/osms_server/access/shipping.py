@@ -21,7 +21,7 @@ from osms_server.access.chain_reader import (
 )
 from osms_server.access.journal import Journal, Position
 from osms_server.access.keeper import Keeper
-from osms_storage.errors import StoreUnavailableError
+from osms_storage.errors import BrokenChainError, StoreUnavailableError
 
 SHIPS_EVERY_S = 1.0
 """How often it looks for records while there are none."""
@@ -141,7 +141,13 @@ class Shipper:
             _log.error("access log is not whole", writer=writer, number=number, fault=fault)
             return False
         if records:
-            await self._keeper.keep(item.path.name, records, ended=False)
+            try:
+                await self._keeper.keep(item.path.name, records, ended=False)
+            except BrokenChainError as exc:
+                # The store has other records of this chain: somebody has to look into it.
+                item.damaged = True
+                _log.error("access log does not fit the store", writer=exc.writer, number=exc.number)
+                return False
             item.shipped = records[-1][0]
         elif item.lock is not None:
             await self._end(item, item.lock)

@@ -197,6 +197,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.VerifyReceiptRequest, context: Context
     ) -> pb.VerifyReceiptResponse:
         """Tell what a receipt is worth."""
+        self._meter.single(core_pb2.PURPOSE_BILLING)
         async with self._lanes.desk.turn(context.peer()):
             response = await self._receipts.verify(request)
         if response.HasField("statement"):

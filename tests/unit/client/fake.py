@@ -14,6 +14,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status  # type: ignore[import-untyped] # ships none
 
+from osms.v1 import access_service_pb2 as access_pb
 from osms.v1 import category_service_pb2 as category_pb
 from osms.v1 import consumer_service_pb2 as consumer_pb
 from osms.v1 import core_pb2
@@ -29,6 +30,7 @@ _SERVICES = {
     "PaymentService": payment_pb,
     "CategoryService": category_pb,
     "RosterService": roster_pb,
+    "AccessService": access_pb,
 }
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]

@@ -10,6 +10,7 @@ import pytest
 
 import osms_client
 from osms.v1 import (
+    access_record_pb2,
     category_service_pb2,
     consumer_service_pb2,
     core_pb2,
@@ -61,7 +62,7 @@ def test_both_gateways_have_the_same_methods() -> None:
     """A method of one gateway has the same parameters, defaults and words in the other."""
     blocking, asynchronous = _methods(Gateway), _methods(AsyncGateway)
     assert set(blocking) == set(asynchronous)
-    assert len(blocking) == 22
+    assert len(blocking) == 23
     for name, method in blocking.items():
         twin = asynchronous[name]
         assert inspect.getdoc(method) == inspect.getdoc(twin), name
@@ -95,6 +96,7 @@ _WORDS = [
     (osms_client.RecordIssue, category_service_pb2.RecordIssue),
     (osms_client.CategoryKind, category_service_pb2.CategoryKind),
     (osms_client.AssignmentKind, category_service_pb2.AssignmentKind),
+    (osms_client.AccessKind, access_record_pb2.AccessKind),
     (osms_client.MemberIssue, roster_service_pb2.MemberIssue),
     (osms_client.NormGroup, roster_service_pb2.NormGroup),
 ]
