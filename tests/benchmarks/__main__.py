@@ -26,6 +26,7 @@ from tests.benchmarks.memory import measure_memory
 from tests.benchmarks.overload import measure_overload
 from tests.benchmarks.processes import pinned, rss_mib
 from tests.benchmarks.rosters import measure_rosters
+from tests.benchmarks.secrecy import measure_secrecy
 from tests.benchmarks.snapshots import measure_snapshots
 from tests.benchmarks.subject import Subject, chosen, chosen_engines, load_core, running_subject
 from tests.benchmarks.web import measure_web
@@ -47,6 +48,7 @@ FRESH: dict[str, tuple[int, Callable[..., Coroutine[Any, Any, list[Figure]]]]] =
     "footprint": (1, measure_footprint),
     "overload": (1, measure_overload),
     "growth": (2, measure_growth),
+    "secrecy": (1, measure_secrecy),
 }
 """What is measured on fresh gateways and empty stores, and how many of them it takes."""
 

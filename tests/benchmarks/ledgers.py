@@ -6,6 +6,7 @@ pays for the others. Who is next to whom in the table says nothing of what they 
 
 import sqlite3
 from array import array
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import date
 from itertools import islice
@@ -15,7 +16,7 @@ import asyncpg
 
 from osms.values import parse_month
 from osms_storage.engines import bulk_insert
-from osms_storage.ledgers import encode
+from osms_storage.ledgers import StoredLedger, encode
 from osms_storage.projection import FIRST_MONTH
 from osms_storage.records import LedgerRow, LedgerSpan
 from osms_storage.schema import LEDGER_COLUMNS, ledger
@@ -43,13 +44,19 @@ async def fill_ledgers(subject: Subject, count: int) -> "array[int]":
     iins = array("q", sorted(int(person.iin) for person in islice(people(), count)))
     random = Random(SEED)
     kinds = [encode(_ledger(random)) for _ in range(KINDS)]
+    await put_ledgers(subject, ((iin, random.choice(kinds)) for iin in iins))
+    return iins
+
+
+async def put_ledgers(subject: Subject, ledgers: Iterable[tuple[int, StoredLedger]]) -> None:
+    """Give people these ledgers, by ascending IIN."""
+    people = iter(ledgers)
     async with Store(subject.store) as store:
-        for start in range(0, count, CHUNK_PEOPLE):
-            rows = [(iin, *random.choice(kinds)) for iin in iins[start : start + CHUNK_PEOPLE]]
+        while some := list(islice(people, CHUNK_PEOPLE)):
+            rows = [(iin, *stored) for iin, stored in some]
             async with store.writing("FILL") as unit:
                 await bulk_insert(unit.connection, ledger, ("iin", *LEDGER_COLUMNS), rows)
     await _settle(subject)
-    return iins
 
 
 def _ledger(random: Random) -> LedgerRow:

@@ -158,6 +158,16 @@ def test_a_scope_that_the_sender_may_not_replace_is_refused(
     assert failure.metadata == {"scope": name}
 
 
+def test_a_refused_scope_does_not_tell_which_codes_the_services_have(stubs: Stubs) -> None:
+    """To other senders a code of the services and one that nobody has are alike."""
+    said = set()
+    for code in ("serviceman", "no_such_category"):
+        header = feeds.snapshot([], ("services", code))
+        failure = failure_of(lambda header=header: feeds.send(stubs, header, []))  # type: ignore[misc] # bound now
+        said.add(tuple(failure.violations.items()))
+    assert len(said) == 1
+
+
 # --- snapshots -----------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
 from osms.v1 import roster_service_pb2 as roster_pb
 from osms.values import almaty_date, format_iin
+from osms_server import answers
 from osms_server.admission import Lanes
 from osms_server.identity.callers import Caller, Role, acting_as
 from osms_server.law import Laws
@@ -259,6 +260,10 @@ def test_nobody_but_an_operator_tells_the_exempt_from_others(
             with acting_as(caller):
                 for day in (almaty_date(clock.now), *days):
                     revision = 1 + past % newest
+                    view = await inquiry_of(store).view((EXEMPT, PAID_FOR), None, clock.now)
+                    decisions = [answers.decide(view, iin, day) for iin in (EXEMPT, PAID_FOR)]
+                    # One object: nothing that is made of it can take longer for the one.
+                    assert decisions[0] is decisions[1]
                     said = [
                         [text async for text in gateway.says(iin, day, revision)]
                         for iin in (EXEMPT, PAID_FOR)
