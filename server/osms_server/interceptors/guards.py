@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from osms_server.admission import Gate
 from osms_server.errors import Reason, RequestError
@@ -29,11 +30,16 @@ class GuardedHandlers(grpc.GenericRpcHandler):
     """
 
     def __init__(
-        self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event, gate: Gate
+        self,
+        handlers: grpc.GenericRpcHandler,
+        stopping: asyncio.Event,
+        gate: Gate,
+        silence_s: float,
     ) -> None:
         self._handlers = handlers
         self._stopping = stopping
         self._gate = gate
+        self._silence_s = silence_s
         self._guarded: dict[str, Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
@@ -54,20 +60,20 @@ class GuardedHandlers(grpc.GenericRpcHandler):
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _guarded_unary(handler.unary_unary, gate),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_reader(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         # Health's own Watch writes instead of yielding, and ends by itself.
         if inspect.isasyncgenfunction(handler.unary_stream):
             return grpc.unary_stream_rpc_method_handler(
                 _guarded_responses(handler.unary_stream, gate, self._stopping),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_reader(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
-                _guarded_stream(handler.stream_stream, gate, self._stopping),
-                request_deserializer=handler.request_deserializer,
+                _guarded_stream(handler.stream_stream, gate, self._stopping, self._silence_s),
+                request_deserializer=_reader(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         return handler
@@ -76,26 +82,58 @@ class GuardedHandlers(grpc.GenericRpcHandler):
 class GuardedServer:
     """Takes the handlers that generated code registers, and serves them guarded."""
 
-    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event, calls_max: int) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, stopping: asyncio.Event, *, calls_max: int, silence_s: float
+    ) -> None:
         self._server = server
         self._stopping = stopping
         self._gate = Gate(calls_max)
+        self._silence_s = silence_s
 
     def add_generic_rpc_handlers(self, handlers: "Iterable[grpc.GenericRpcHandler]") -> None:
         """Serve these."""
         self._server.add_generic_rpc_handlers(
-            tuple(GuardedHandlers(some, self._stopping, self._gate) for some in handlers)
+            tuple(
+                GuardedHandlers(some, self._stopping, self._gate, self._silence_s)
+                for some in handlers
+            )
         )
 
     def add_registered_method_handlers(self, service: str, handlers: "Mapping[str, Any]") -> None:
         """Do nothing: it is another door to the same handlers."""
 
 
+class _Unreadable:
+    """Stands for a message that is none of the contract's, until somebody can say so in words."""
+
+
+def _reader(deserializer: Any) -> Any:
+    """Return a deserializer that never raises: gRPC would answer with the error's own text."""
+
+    def read(sent: bytes) -> Any:
+        try:
+            return deserializer(sent)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, _Unreadable):
+        raise RequestError(
+            Reason.ERROR_REASON_INVALID_REQUEST,
+            "The message is not one that the contract knows for this call.",
+            {"field_violations": "0"},
+        )
+    return request
+
+
 def _guarded_unary(behavior: Any, gate: AbstractContextManager[None]) -> Any:
     async def guarded(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         try:
             with gate:
-                return await behavior(request, context)
+                return await behavior(_readable(request), context)
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
         except Exception as exc:
@@ -111,8 +149,8 @@ def _guarded_responses(
         request: Any, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
         stop = asyncio.create_task(stopping.wait())
-        responses = aiter(cast(AsyncIterator[Any], behavior(request, context)))
         try:
+            responses = aiter(cast(AsyncIterator[Any], behavior(_readable(request), context)))
             with gate:
                 while not stop.done():
                     coming = asyncio.ensure_future(anext(responses))
@@ -139,14 +177,17 @@ def _guarded_responses(
 
 
 def _guarded_stream(
-    behavior: Any, gate: AbstractContextManager[None], stopping: asyncio.Event
+    behavior: Any,
+    gate: AbstractContextManager[None],
+    stopping: asyncio.Event,
+    silence_s: float,
 ) -> Any:
     async def guarded(
         requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[Any]:
         try:
             with gate:
-                until = _until(stopping, requests)
+                until = _until(stopping, requests, silence_s)
                 async for response in cast(AsyncIterator[Any], behavior(until, context)):
                     yield response
         except (grpc.aio.AbortError, grpc.RpcError):
@@ -158,14 +199,20 @@ def _guarded_stream(
     return guarded
 
 
-async def _until(stopping: asyncio.Event, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    """Yield requests until the server stops; a client amid its work gets a moment to end it."""
+async def _until(
+    stopping: asyncio.Event, requests: AsyncIterator[Any], silence_s: float
+) -> AsyncIterator[Any]:
+    """Yield requests until the server stops; a client amid its work gets a moment to end it.
+
+    One that sends nothing for ``silence_s`` is not waited for any longer.
+    """
     loop = asyncio.get_running_loop()
     reading: asyncio.Timeout | None = None
     ends_at: float | None = None
 
-    def patience_ends_at() -> float | None:
-        return None if ends_at is None else min(ends_at, loop.time() + STOP_SILENCE_S)
+    def patience_ends_at() -> float:
+        now = loop.time()
+        return now + silence_s if ends_at is None else min(ends_at, now + STOP_SILENCE_S)
 
     def hurry(_: "asyncio.Task[Any]") -> None:
         nonlocal ends_at
@@ -183,12 +230,18 @@ async def _until(stopping: asyncio.Event, requests: AsyncIterator[Any]) -> Async
             except StopAsyncIteration:
                 return
             except TimeoutError as exc:
+                if ends_at is None:
+                    raise RequestError(
+                        Reason.ERROR_REASON_CLIENT_SILENT,
+                        "Nothing was sent for too long; open a stream when there is more to send.",
+                        {"silence_s": f"{silence_s:g}"},
+                    ) from exc
                 raise RequestError(
                     Reason.ERROR_REASON_SHUTTING_DOWN,
                     "The gateway is stopping; send the rest again, another answers.",
                 ) from exc
             reading = None
-            yield request
+            yield _readable(request)
     finally:
         stop.remove_done_callback(hurry)
         stop.cancel()
