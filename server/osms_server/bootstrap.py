@@ -47,6 +47,7 @@ from osms_server.services import (
     RosterServicer,
 )
 from osms_server.settings import Settings
+from osms_server.transport import transport_options
 from osms_server.watching import Teller
 from osms_storage.clock import file_clock, system_clock
 from osms_storage.errors import StoreError, StoreUnavailableError
@@ -58,7 +59,6 @@ from osms_storage.urls import store_file
 _log = logs.logger(__name__)
 
 HEALTH_CHECK_EVERY_S = 1.0
-PING_INTERVAL_MIN_MS = 60_000
 
 COLLECTOR_THRESHOLDS = (50_000, 20, 100)
 """How many new objects, and collections of a younger generation, bring about a collection."""
@@ -152,13 +152,17 @@ async def _serving(
     extra_handlers: "Sequence[grpc.GenericRpcHandler]",
 ) -> AsyncIterator[Gateway]:
     stopping = asyncio.Event()
-    server = _server(settings)
+    # No maximum_concurrent_rpcs: gRPC counts calls whose message never comes, and would answer
+    # nobody beyond it, in no words. What a client may open is limited by connection instead.
+    server = grpc.aio.server(options=transport_options(settings))
     clients = Clients(store)
     with suppress(StoreUnavailableError):
         await clients.find("")  # so that the first call does not wait to be known
     doorman = Doorman(_identification(clients, settings), Gate(settings.calls_max))
     # It stands in for the server where handlers are registered.
-    guarded = cast(grpc.aio.Server, GuardedServer(server, stopping, doorman))
+    guarded = cast(
+        grpc.aio.Server, GuardedServer(server, stopping, doorman, settings.stream_silence_s)
+    )
     health_servicer = _register(guarded, store, settings, stopping, recorder)
     guarded.add_generic_rpc_handlers(tuple(extra_handlers))
     addresses = [door.open(server) for door in doors]
@@ -179,24 +183,6 @@ async def _serving(
         watch.cancel()
 
 
-def _server(settings: Settings) -> grpc.aio.Server:
-    return grpc.aio.server(
-        # Beyond this not even a refusal in words is written.
-        maximum_concurrent_rpcs=2 * settings.calls_max,
-        options=[
-            ("grpc.max_receive_message_length", settings.message_bytes_max),
-            ("grpc.max_send_message_length", settings.message_bytes_max),
-            ("grpc.max_concurrent_streams", settings.streams_max),
-            # Counts calls that are answered but not yet forgotten, and refuses others for them.
-            ("grpc.http.overload_protection", 0),
-            # Idle clients may keep their connection open through a proxy.
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_ping_interval_without_data_ms", PING_INTERVAL_MIN_MS),
-            *_sharing(settings),
-        ],
-    )
-
-
 async def _check_schema_if_reachable(store: Store) -> None:
     """Refuse a store of another schema, and a broken file.
 
@@ -213,14 +199,6 @@ async def _check_schema_if_reachable(store: Store) -> None:
     else:
         if not revision:
             raise ValueError("The store has no reference data yet: `osms init` brings it in.")
-
-
-def _sharing(settings: Settings) -> list[tuple[str, int]]:
-    if settings.workers == 1:
-        # A second server on the same port must fail, not share it by accident.
-        return [("grpc.so_reuseport", 0)]
-    age_ms = round(settings.connection_age_s * 1000)
-    return [("grpc.so_reuseport", 1), ("grpc.max_connection_age_ms", age_ms)]
 
 
 def _identification(clients: Clients, settings: Settings) -> Identification:

@@ -2,15 +2,20 @@
 
 import logging
 import sys
+import time
 from pathlib import Path
 from traceback import extract_tb
 from typing import cast
 
 import structlog
 
+LIBRARIES_LOGGED_EVERY_S = 1.0
+"""A client's nonsense makes gRPC log every call: it must not fill a disk."""
+
 
 def configure() -> None:
     """Write JSON lines to stderr; tracebacks never show values."""
+    logging.basicConfig(handlers=[_Libraries(logging.WARNING)])
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -21,6 +26,31 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class _Libraries(logging.Handler):
+    """Tells what libraries log once in a while, and where: their texts may quote what was sent."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self._log = logger(__name__)
+        self._quiet_until = 0.0
+        self._untold = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record of a library."""
+        now = time.monotonic()
+        if now < self._quiet_until:
+            self._untold += 1
+            return
+        exc = record.exc_info[1] if record.exc_info else None
+        self._log.warning(
+            "library",
+            library=record.name,
+            places=places(exc) if exc else [f"{record.filename}:{record.lineno}"],
+            untold=self._untold,
+        )
+        self._quiet_until, self._untold = now + LIBRARIES_LOGGED_EVERY_S, 0
 
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:

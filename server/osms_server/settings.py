@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     connection_age_s: Annotated[float, Field(ge=1, le=3_600)] = 30.0
     """With several workers: when a connection is asked to give way to a new one, which any of them
     may get. Calls under way stay. A rolling restart takes a little longer for each worker."""
+    connection_grace_s: Annotated[float, Field(ge=1, le=86_400)] = 1_800.0
+    """How long calls may then still go on; what a client has begun and never ends, ends then. A
+    single worker asks a connection to give way at this age, too."""
+    connections_max: Annotated[int, Field(ge=1, le=100_000)] = 800
+    """The most connections of a worker; others are closed at once. Fewer than it may open files."""
+    handshake_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+    """In what time a client must have opened its connection, TLS included."""
+    ping_after_s: Annotated[float, Field(ge=1, le=3_600)] = 60.0
+    """A connection on which nothing came for so long is pinged, and closed if nothing comes for as
+    long again: its client is gone, or idle in a library that would not know (it connects anew)."""
     uvloop: bool = False
     """Serve on uvloop, of the extra of that name: a lookup takes a tenth less of a processor."""
     keys: Path | None = None
@@ -82,6 +92,10 @@ class Settings(BaseSettings):
     """How long calls in flight may go on after SIGTERM."""
     message_bytes_max: Annotated[int, Field(ge=64 * 1024, le=64 * 1024 * 1024)] = 16 * 1024 * 1024
     """The largest message taken or sent."""
+    header_bytes_max: Annotated[int, Field(ge=2 * 1024, le=64 * 1024)] = 8 * 1024
+    """The largest headers of a call taken, a token among them."""
+    stream_silence_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+    """How long a stream waits for its client's next message before it ends with CLIENT_SILENT."""
     batch_items_max: Annotated[int, Field(ge=1, le=10_000)] = 10_000
     """The most people in a batch or in one message of a stream."""
     register_rows_max: Annotated[int, Field(ge=1, le=100_000)] = 100_000

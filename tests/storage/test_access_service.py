@@ -1,5 +1,6 @@
 """AccessService over a store: whom it tells what, page by page."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import cast
@@ -12,12 +13,13 @@ from osms.v1 import access_service_pb2 as pb
 from osms.v1.core_pb2 import PURPOSE_AUDIT, PURPOSE_SELF_SERVICE
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError
-from osms_server.identity import Caller, Role, acting_as
+from osms_server.identity import Role, acting_as
 from osms_server.services import AccessServicer, access
 from osms_server.settings import Settings
 from osms_storage.clock import to_microseconds
 from osms_storage.schema import access_record
 from osms_storage.store import Store
+from tests.callers import CLINIC, forgetful_recorder
 from tests.storage.access import IIN, OTHER_IIN, Writer, keep, packed, single
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import clock_at
@@ -25,7 +27,7 @@ from tests.storage.world import clock_at
 DAY = date(2026, 1, 15)
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 CONTEXT = cast(access.Context, SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1"))
-PORTAL = Caller("portal", frozenset({Role.CONSUMER_PORTAL}))
+PORTAL = replace(CLINIC, client="portal", roles=frozenset({Role.CONSUMER_PORTAL}))
 
 
 def before(days: int) -> int:
@@ -62,14 +64,14 @@ async def test_investigations_are_told_after_their_delay(new_store: StoreFactory
     clock = clock_at(DAY)
     async with new_store(clock) as store:
         await fill(store)
-        servicer = AccessServicer(store, Lanes(Settings()))
+        servicer = AccessServicer(store, Lanes(Settings()), forgetful_recorder())
         for roles, told in (
             ({Role.CONSUMER_PORTAL}, 22),
             ({Role.AUDITOR}, 24),
             ({Role.FUND_OPERATOR}, 24),
             ({Role.CONSUMER_PORTAL, Role.AUDITOR}, 24),
         ):
-            with acting_as(Caller("asks", frozenset(roles))):
+            with acting_as(replace(CLINIC, roles=frozenset(roles))):
                 (page,) = await pages(servicer)
             assert len(page.accesses) == told
             first = page.accesses[0]
@@ -87,7 +89,7 @@ async def test_pages_do_not_show_that_something_is_hidden(new_store: StoreFactor
     """They are full, and their tokens as long, as if nobody investigated."""
     async with new_store(clock_at(DAY)) as store:
         await fill(store)
-        servicer = AccessServicer(store, Lanes(Settings()))
+        servicer = AccessServicer(store, Lanes(Settings()), forgetful_recorder())
         with acting_as(PORTAL):
             read = await pages(servicer, 4)
     assert [len(page.accesses) for page in read] == [4, 4, 4, 4, 4, 2]
@@ -98,7 +100,7 @@ async def test_new_accesses_do_not_move_the_pages(new_store: StoreFactory) -> No
     """Whoever reads on sees every older access once, whatever is answered meanwhile."""
     async with new_store(clock_at(DAY)) as store:
         await fill(store)
-        servicer = AccessServicer(store, Lanes(Settings()))
+        servicer = AccessServicer(store, Lanes(Settings()), forgetful_recorder())
         writer = Writer("w2")
         request = pb.ListAccessesRequest(iin=f"{IIN:012}", purpose=PURPOSE_AUDIT, page_size=5)
         seen: list[str] = []
@@ -117,7 +119,7 @@ async def test_what_is_wrong_is_refused(new_store: StoreFactory) -> None:
     """No person, no purpose, a page of another question: as everywhere."""
     async with new_store(clock_at(DAY)) as store:
         await fill(store)
-        servicer = AccessServicer(store, Lanes(Settings()))
+        servicer = AccessServicer(store, Lanes(Settings()), forgetful_recorder())
         with acting_as(PORTAL):
             token = (await pages(servicer, 4))[0].next_page_token
             for request, reason in (
@@ -139,7 +141,7 @@ async def test_the_log_is_verified_by_a_call(new_store: StoreFactory) -> None:
     """Chains and records are counted, and what is wrong is named."""
     async with new_store(clock_at(DAY)) as store:
         await fill(store)
-        servicer = AccessServicer(store, Lanes(Settings()))
+        servicer = AccessServicer(store, Lanes(Settings()), forgetful_recorder())
         proof = await servicer.VerifyAccessLog(pb.VerifyAccessLogRequest(), CONTEXT)
         assert proof == pb.VerifyAccessLogResponse(chains=1, records=22)
         async with store.keeping() as connection:

@@ -146,7 +146,9 @@ class Shipper:
             except BrokenChainError as exc:
                 # The store has other records of this chain: somebody has to look into it.
                 item.damaged = True
-                _log.error("access log does not fit the store", writer=exc.writer, number=exc.number)
+                _log.error(
+                    "access log does not fit the store", writer=exc.writer, number=exc.number
+                )
                 return False
             item.shipped = records[-1][0]
         elif item.lock is not None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from osms_server.admission import Gate
 from osms_server.errors import Reason, RequestError
@@ -69,11 +70,16 @@ class GuardedHandlers(grpc.GenericRpcHandler):
     """
 
     def __init__(
-        self, handlers: grpc.GenericRpcHandler, stopping: asyncio.Event, doorman: Doorman
+        self,
+        handlers: grpc.GenericRpcHandler,
+        stopping: asyncio.Event,
+        doorman: Doorman,
+        silence_s: float,
     ) -> None:
         self._handlers = handlers
         self._stopping = stopping
         self._doorman = doorman
+        self._silence_s = silence_s
         self._guarded: dict[str, Handler] = {}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> "Handler | None":
@@ -86,7 +92,8 @@ class GuardedHandlers(grpc.GenericRpcHandler):
             # Not kept: a client may call any name.
             return None
         rpc = method.removeprefix("/")
-        door = _Door(rpc, self._doorman if method.startswith(CONTRACT) else Porch())
+        doorman = self._doorman if method.startswith(CONTRACT) else Porch()
+        door = _Door(rpc, doorman, self._silence_s)
         if method.startswith(CONTRACT) and rpc not in RIGHTS:
             raise AssertionError(f"{rpc} has no row in the table of rights")
         self._guarded[method] = self._guard(handler, door)
@@ -96,20 +103,20 @@ class GuardedHandlers(grpc.GenericRpcHandler):
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _guarded_unary(handler.unary_unary, door),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_reader(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         # Health's own Watch writes instead of yielding, and ends by itself.
         if inspect.isasyncgenfunction(handler.unary_stream):
             return grpc.unary_stream_rpc_method_handler(
                 _guarded_responses(handler.unary_stream, door, self._stopping),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_reader(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         if handler.stream_stream is not None:
             return grpc.stream_stream_rpc_method_handler(
                 _guarded_stream(handler.stream_stream, door, self._stopping),
-                request_deserializer=handler.request_deserializer,
+                request_deserializer=_reader(handler.request_deserializer),
                 response_serializer=handler.response_serializer,
             )
         return handler
@@ -126,7 +133,10 @@ class GuardedServer:
     def add_generic_rpc_handlers(self, handlers: "Iterable[grpc.GenericRpcHandler]") -> None:
         """Serve these."""
         self._server.add_generic_rpc_handlers(
-            tuple(GuardedHandlers(some, self._stopping, self._doorman) for some in handlers)
+            tuple(
+                GuardedHandlers(some, self._stopping, self._doorman, self._silence_s)
+                for some in handlers
+            )
         )
 
     def add_registered_method_handlers(self, service: str, handlers: "Mapping[str, Any]") -> None:
@@ -138,17 +148,44 @@ class _Door(NamedTuple):
 
     rpc: str
     doorman: Doorman | Porch
+    silence_s: float
 
     async def enter(self, context: Context) -> AbstractContextManager[None]:
         """Let a call in."""
         return await self.doorman.enter(self.rpc, context)
 
 
+class _Unreadable:
+    """Stands for a message that is none of the contract's, until somebody can say so in words."""
+
+
+def _reader(deserializer: Any) -> Any:
+    """Return a deserializer that never raises: gRPC would answer with the error's own text."""
+
+    def read(sent: bytes) -> Any:
+        try:
+            return deserializer(sent)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, _Unreadable):
+        raise RequestError(
+            Reason.ERROR_REASON_INVALID_REQUEST,
+            "The message is not one that the contract knows for this call.",
+            {"field_violations": "0"},
+        )
+    return request
+
+
 def _guarded_unary(behavior: Any, door: _Door) -> Any:
     async def guarded(request: Any, context: Context) -> Any:
         try:
             with await door.enter(context):
-                return await behavior(request, context)
+                return await behavior(_readable(request), context)
         except (grpc.aio.AbortError, grpc.RpcError):
             raise
         except Exception as exc:
@@ -163,7 +200,7 @@ def _guarded_responses(behavior: Any, door: _Door, stopping: asyncio.Event) -> A
         try:
             with await door.enter(context):
                 check = _now_and_then(door, context)
-                responses = aiter(cast(AsyncIterator[Any], behavior(request, context)))
+                responses = aiter(cast(AsyncIterator[Any], behavior(_readable(request), context)))
                 while not stop.done():
                     coming = asyncio.ensure_future(anext(responses))
                     try:
@@ -193,7 +230,8 @@ def _guarded_stream(behavior: Any, door: _Door, stopping: asyncio.Event) -> Any:
     async def guarded(requests: AsyncIterator[Any], context: Context) -> AsyncIterator[Any]:
         try:
             with await door.enter(context):
-                until = _until(stopping, requests, _now_and_then(door, context))
+                check = _now_and_then(door, context)
+                until = _until(stopping, requests, check, door.silence_s)
                 async for response in cast(AsyncIterator[Any], behavior(until, context)):
                     yield response
         except (grpc.aio.AbortError, grpc.RpcError):
@@ -220,15 +258,22 @@ def _now_and_then(door: _Door, context: Context) -> Callable[[], Awaitable[None]
 
 
 async def _until(
-    stopping: asyncio.Event, requests: AsyncIterator[Any], check: Callable[[], Awaitable[None]]
+    stopping: asyncio.Event,
+    requests: AsyncIterator[Any],
+    check: Callable[[], Awaitable[None]],
+    silence_s: float,
 ) -> AsyncIterator[Any]:
-    """Yield requests until the server stops; a client amid its work gets a moment to end it."""
+    """Yield requests until the server stops; a client amid its work gets a moment to end it.
+
+    One that sends nothing for ``silence_s`` is not waited for any longer.
+    """
     loop = asyncio.get_running_loop()
     reading: asyncio.Timeout | None = None
     ends_at: float | None = None
 
-    def patience_ends_at() -> float | None:
-        return None if ends_at is None else min(ends_at, loop.time() + STOP_SILENCE_S)
+    def patience_ends_at() -> float:
+        now = loop.time()
+        return now + silence_s if ends_at is None else min(ends_at, now + STOP_SILENCE_S)
 
     def hurry(_: "asyncio.Task[Any]") -> None:
         nonlocal ends_at
@@ -246,13 +291,19 @@ async def _until(
             except StopAsyncIteration:
                 return
             except TimeoutError as exc:
+                if ends_at is None:
+                    raise RequestError(
+                        Reason.ERROR_REASON_CLIENT_SILENT,
+                        "Nothing was sent for too long; open a stream when there is more to send.",
+                        {"silence_s": f"{silence_s:g}"},
+                    ) from exc
                 raise RequestError(
                     Reason.ERROR_REASON_SHUTTING_DOWN,
                     "The gateway is stopping; send the rest again, another answers.",
                 ) from exc
             reading = None
             await check()
-            yield request
+            yield _readable(request)
     finally:
         stop.remove_done_callback(hurry)
         stop.cancel()
