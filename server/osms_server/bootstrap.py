@@ -160,9 +160,8 @@ async def _serving(
         await clients.find("")  # so that the first call does not wait to be known
     doorman = Doorman(_identification(clients, settings), Gate(settings.calls_max))
     # It stands in for the server where handlers are registered.
-    guarded = cast(
-        grpc.aio.Server, GuardedServer(server, stopping, doorman, settings.stream_silence_s)
-    )
+    guards = GuardedServer(server, stopping, doorman, settings.stream_silence_s)
+    guarded = cast(grpc.aio.Server, guards)
     health_servicer = _register(guarded, store, settings, stopping, recorder)
     guarded.add_generic_rpc_handlers(tuple(extra_handlers))
     addresses = [door.open(server) for door in doors]

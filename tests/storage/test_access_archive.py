@@ -1,23 +1,16 @@
 """Old records of the access log in signed files, as an operator writes and proves them."""
 
 import asyncio
-import json
 import os
-from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from typer.testing import Result
 
+from osms.receipts import write_keys
 from osms_server.access import archive
+from osms_server.keys import read_ring, rotate
 from osms_storage.access_log import all_chains
 from osms_storage.clock import to_microseconds
 from osms_storage.store import Store
@@ -58,21 +51,11 @@ def store(copy: Copy, writers: list[Writer]) -> str:
 
 @pytest.fixture
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of a key that signs, an older public one, and the published keys."""
+    """Return a folder of a key that signs, of an older one, and beside it the published keys."""
     folder = tmp_path_factory.mktemp("operator") / "keys"
-    folder.mkdir()
-    key = Ed25519PrivateKey.generate()
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (folder / "0002-a.pem").write_bytes(private)
-    older = Ed25519PrivateKey.generate().public_key()
-    public = older.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (folder / "0001-b.pem").write_bytes(public)
-    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    x = urlsafe_b64encode(raw).decode().rstrip("=")
-    jwk = {"kty": "OKP", "crv": "Ed25519", "kid": "0002-a", "x": x}
-    (folder.parent / "jwks.json").write_text(
-        json.dumps({"keys": [jwk, {"kty": "EC", "kid": "other"}]})
-    )
+    rotate(folder)
+    rotate(folder)
+    (folder.parent / "jwks.json").write_text(write_keys(read_ring(folder).public))
     return folder
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from osms_server.access.chain import Chain
-from osms_server.access.signing import SigningKey
+from osms_server.keys import KeyRing
 from osms_storage.access_log import KeptRecord, all_chains, delete_records, read_chain
 from osms_storage.clock import to_microseconds
 from osms_storage.store import Store
@@ -91,7 +91,7 @@ def decode_manifest(content: bytes) -> Manifest:
 
 
 async def write_archive(
-    store: Store, before: datetime, folder: Path, key: SigningKey, made_at: datetime
+    store: Store, before: datetime, folder: Path, keys: KeyRing, made_at: datetime
 ) -> Path | None:
     """Write the records written before an instant into a folder, durably; return the manifest.
 
@@ -108,7 +108,7 @@ async def write_archive(
             return None
         made = Manifest(made_at.isoformat(), before.isoformat(), tuple(parts.done), tuple(chains))
         content = made.encode()
-        key_id, signature = key.sign(content)
+        key_id, signature = keys.sign(content)
         signed = json.dumps({"key_id": key_id, "signature": signature.hex()}).encode()
         parts.write_file(f"{name}.sig", signed)
         parts.write_file(f"{name}.json", content)

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from osms_server.access.archive import PREFIX, Manifest, decode_manifest, read_part
 from osms_server.access.chain import CHANGED, MISSING, Chain, Finding
-from osms_server.access.signing import signature_holds
 from osms_server.access.verification import Verdict
+from osms_server.keys import signature_holds
 from osms_storage.access_log import all_chains, read_chain
 from osms_storage.store import Store
 

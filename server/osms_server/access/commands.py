@@ -6,14 +6,17 @@ from typing import Annotated
 
 import typer
 
+from osms.receipts import read_keys
 from osms.v1.access_service_pb2 import AccessLogFault
 from osms.values import ALMATY, almaty_date, parse_date
 from osms_server.access.archive import decode_manifest, delete_archived, write_archive
 from osms_server.access.archive_proof import ArchiveVerdict, compare_with_store, verify_archives
-from osms_server.access.signing import SigningKey, load_signing_key, published_keys
+from osms_server.access.folder_verification import verify_folder
+from osms_server.access.keeper import StoreKeeper
 from osms_server.access.verification import Verdict, verify_access_log
-from osms_server.bootstrap import open_store
+from osms_server.bootstrap import access_folder, open_store
 from osms_server.console import StoreOption, console, in_words, run_command, settings_of
+from osms_server.keys import KeyRing, read_ring
 from osms_server.settings import Settings
 from osms_storage.migrations import check_schema
 
@@ -32,6 +35,8 @@ def verify_access_log_command(
 ) -> None:
     """Follow every chain of the access log; say where a record was changed, is missing, or moved.
 
+    The chains in the store are, and what a gateway of this machine has not brought there yet.
+
     With --archive the files of a folder are followed, without the store; with --store, too, also
     that all that was deleted from the store is in them. Exit status 1 if anything is wrong.
     """
@@ -41,7 +46,7 @@ def verify_access_log_command(
     if jwks is None:
         raise typer.BadParameter("Say by which published keys: --jwks FILE.")
     with in_words():
-        verdict = verify_archives(archives, published_keys(jwks.read_text()))
+        verdict = verify_archives(archives, read_keys(jwks.read_text()))
     if store is not None:
         run_command(_compare(settings_of(store=store), verdict))
     for trouble in verdict.troubles:
@@ -66,7 +71,14 @@ def _tell(verdict: Verdict) -> None:
 async def _verify(settings: Settings) -> Verdict:
     async with open_store(settings) as opened:
         await check_schema(opened)
-        return await verify_access_log(opened)
+        # First what waits here: it may come into the store meanwhile, but not the other way.
+        folder = access_folder(settings)
+        local = await verify_folder(folder, StoreKeeper(opened))
+        verdict = await verify_access_log(opened)
+    if local.chains:
+        console.print(f"{local.records:,} records in {folder} followed, too.", markup=False)
+    verdict.findings[:0] = local.findings
+    return verdict
 
 
 async def _compare(settings: Settings, verdict: ArchiveVerdict) -> None:
@@ -102,12 +114,12 @@ def archive_access_log(
     settings = settings_of(store=store)
     with in_words():
         day = None if before is None else parse_date(before)
-        key = load_signing_key(keys)
-    run_command(_archive(settings, out, key, day, delete=delete))
+        ring = read_ring(keys)
+    run_command(_archive(settings, out, ring, day, delete=delete))
 
 
 async def _archive(
-    settings: Settings, out: Path, key: SigningKey, day: date | None, *, delete: bool
+    settings: Settings, out: Path, ring: KeyRing, day: date | None, *, delete: bool
 ) -> None:
     async with open_store(settings) as opened:
         await check_schema(opened)
@@ -119,11 +131,11 @@ async def _archive(
                 "What is to be archived lies before today, or before a day in the past."
             )
         instant = datetime.combine(day, time.min, ALMATY).astimezone(UTC)
-        path = await write_archive(opened, instant, out, key, now.astimezone(UTC))
+        path = await write_archive(opened, instant, out, ring, now.astimezone(UTC))
         if path is None:
             console.print(f"No record of the access log is from before {day}.")
             return
-        proof = verify_archives(out, {key.key_id: key.key.public_key()}, only=path)
+        proof = verify_archives(out, ring.public, only=path)
         if not proof.whole:
             raise OSError(f"What was written to {out} is not what was read. Nothing was deleted.")
         manifest = decode_manifest(path.read_bytes())

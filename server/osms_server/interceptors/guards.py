@@ -125,10 +125,14 @@ class GuardedHandlers(grpc.GenericRpcHandler):
 class GuardedServer:
     """Takes the handlers that generated code registers, and serves them guarded."""
 
-    def __init__(self, server: grpc.aio.Server, stopping: asyncio.Event, doorman: Doorman) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, stopping: asyncio.Event, doorman: Doorman, silence_s: float
+    ) -> None:
+        """Serve by a server; ``silence_s`` is how long a client may send nothing on a stream."""
         self._server = server
         self._stopping = stopping
         self._doorman = doorman
+        self._silence_s = silence_s
 
     def add_generic_rpc_handlers(self, handlers: "Iterable[grpc.GenericRpcHandler]") -> None:
         """Serve these."""
