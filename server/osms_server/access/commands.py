@@ -73,11 +73,13 @@ async def _verify(settings: Settings) -> Verdict:
         await check_schema(opened)
         # First what waits here: it may come into the store meanwhile, but not the other way.
         folder = access_folder(settings)
-        local = await verify_folder(folder, StoreKeeper(opened))
+        local = None
+        if folder.is_dir():
+            local = await verify_folder(folder, StoreKeeper(opened))
+            console.print(f"{local.records:,} records in {folder} followed, too.", markup=False)
         verdict = await verify_access_log(opened)
-    if local.chains:
-        console.print(f"{local.records:,} records in {folder} followed, too.", markup=False)
-    verdict.findings[:0] = local.findings
+    if local is not None:
+        verdict.findings[:0] = local.findings
     return verdict
 
 
