@@ -155,12 +155,13 @@ def running_gateway(
     clock: datetime = DEFAULT_CLOCK,
     store: str | None = None,
     arguments: Sequence[str] = (),
+    identities: Path | None = None,
     tls: bool = False,
 ) -> Iterator[RunningGateway]:
     """Make a store, serve it, and stop and remove everything in the end.
 
     ``store`` is a path or URL of your own, None for a fresh file; ``arguments`` are further
-    arguments of ``osms serve``.
+    arguments of ``osms serve``; ``identities`` is a folder of your own that stays.
     """
     with TemporaryDirectory(prefix="osms-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -169,6 +170,7 @@ def running_gateway(
             store=store or str(folder / "store.db"),
             clock=clock,
             arguments=arguments,
+            identities=identities,
             tls=tls,
         )
         gateway.init()

@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from osms_client import Language
+from osms_client import Gateway, Language, Purpose
+from osms_client.cli.accesses import accesses
+from osms_client.cli.console import identity
 from osms_client.cli.people import explain_person
-from osms_client.testing import running_gateway
+from osms_client.testing import RunningGateway, running_gateway
 from osms_seeds.dataset import TODAY, Summary, write_dataset
 from osms_seeds.demo.comparison import Comparison, compare_all
 from osms_seeds.demo.desks import Asked, Cast, ask_all
@@ -47,29 +49,34 @@ def main() -> int:
     first: datetime = steps[0].instant
     store = str(options.folder / "store.db")
     listen = ("--listen", SERVE_ON) if options.keep_serving else ()
-    with running_gateway(clock=first, store=store, arguments=listen) as running:
+    identities = options.folder / "identities"
+    with running_gateway(
+        clock=first, store=store, arguments=listen, identities=identities, tls=True
+    ) as running:
         console.rule(f"A gateway on {running.target}")
         with _progress() as progress:
             task = progress.add_task("loading", total=len(steps))
             loaded = load_history(running, files, lambda _: progress.advance(task))
         _show_loaded(loaded)
         console.rule("Every answer compared with how its person was made up")
-        comparison = compare_all(running.target, files / "expected.csv", TODAY)
+        with Gateway(running.target, credentials=running.credentials("fund")) as fund:
+            comparison = compare_all(fund, files / "expected.csv", TODAY)
         _show_comparison(comparison)
         console.rule("Each program of a medical system asks")
-        asked = ask_all(running.target, files / "expected.csv", TODAY)
+        asked = ask_all(running, files / "expected.csv", TODAY)
         _show_asked(asked)
-        _show_cases(running.target, Cast(files / "expected.csv", TODAY))
-        console.rule("Every ledger compared with its facts")
-        verified = subprocess.run(
-            [sys.executable, "-m", "osms_client.cli", "verify", "ledger", "--store", store],
-            check=False,
-        )
+        cast = Cast(files / "expected.csv", TODAY)
+        _show_cases(running, cast)
+        _show_accesses(running, cast)
+        verified = [
+            _verified("Every ledger compared with its facts", "ledger", store),
+            _verified("Every record of the access log followed", "access-log", store),
+        ]
         console.print(f"\nAll of it took {time.perf_counter() - started:.0f} s.")
         if options.keep_serving:
             _keep_serving(running.target)
     wrong = [one for one in asked if one.answered != one.expected]
-    return 1 if comparison.differences or wrong or verified.returncode else 0
+    return 1 if comparison.differences or wrong or any(verified) else 0
 
 
 def _clear(folder: Path) -> None:
@@ -160,12 +167,28 @@ def _show_asked(asked: list[Asked]) -> None:
         console.print(f"  {one.shown}", markup=False)
 
 
-def _show_cases(target: str, cast: Cast) -> None:
+def _show_cases(running: RunningGateway, cast: Cast) -> None:
     """Print the month ledgers of some people, as `osms explain` does."""
+    identity(running.identities / "clients" / "clinic")
     for archetype in CASES:
         if row := cast.today.get(archetype):
             console.rule(f"Explained: {archetype}, {row.note}")
-            explain_person(row.iin, language=Language.EN, target=target)
+            explain_person(row.iin, language=Language.EN, target=running.target)
+
+
+def _show_accesses(running: RunningGateway, cast: Cast) -> None:
+    """Print who looked at one of them, as `osms accesses` does for the person's portal."""
+    if row := cast.today.get(CASES[0]):
+        console.rule("Who looked at the first of them")
+        identity(running.identities / "clients" / "portal")
+        accesses(row.iin, purpose=Purpose.SELF_SERVICE, limit=5, target=running.target)
+
+
+def _verified(title: str, what: str, store: str) -> int:
+    """Let a command prove the store; return its exit status."""
+    console.rule(title)
+    command = [sys.executable, "-m", "osms_client.cli", "verify", what, "--store", store]
+    return subprocess.run(command, check=False).returncode
 
 
 def _keep_serving(target: str) -> None:

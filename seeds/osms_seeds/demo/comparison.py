@@ -60,7 +60,7 @@ def expectations(path: Path) -> Iterator[Expectation]:
             )
 
 
-def compare_all(target: str, path: Path, today: date) -> Comparison:
+def compare_all(gateway: Gateway, path: Path, today: date) -> Comparison:
     """Stream every question of a data set and compare the answers, one knowledge time at a time."""
     comparison = Comparison()
     past: dict[date, list[Expectation]] = {}
@@ -68,11 +68,10 @@ def compare_all(target: str, path: Path, today: date) -> Comparison:
         if expectation.known_on is not None:
             past.setdefault(expectation.known_on, []).append(expectation)
     started = time.perf_counter()
-    with Gateway(target) as gateway:
-        present = (e for e in expectations(path) if e.known_on is None)
-        _compare(gateway, present, None, today, comparison)
-        for known_on, asked in sorted(past.items()):
-            _compare(gateway, asked, known_on, today, comparison)
+    present = (e for e in expectations(path) if e.known_on is None)
+    _compare(gateway, present, None, today, comparison)
+    for known_on, asked in sorted(past.items()):
+        _compare(gateway, asked, known_on, today, comparison)
     comparison.seconds = time.perf_counter() - started
     return comparison
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from contextlib import AsyncExitStack
 from datetime import date
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,7 @@ from osms_client.stubs import (
     reception_desk,
     self_service,
 )
+from osms_client.testing import RunningGateway
 from osms_seeds.demo.comparison import Expectation, expectations
 
 ROSTER_PEOPLE = 1_000
@@ -66,41 +68,52 @@ class Cast:
                 break
 
 
-def ask_all(target: str, path: Path, today: date) -> list[Asked]:
-    """Let every program ask; return what each asked and was told."""
-    return asyncio.run(_ask_all(target, Cast(path, today), path, today))
+def ask_all(running: RunningGateway, path: Path, today: date) -> list[Asked]:
+    """Let every program ask, each as its own client; return what each asked and was told."""
+    return asyncio.run(_ask_all(running, Cast(path, today), path, today))
 
 
-async def _ask_all(target: str, cast: Cast, path: Path, today: date) -> list[Asked]:
+async def _ask_all(running: RunningGateway, cast: Cast, path: Path, today: date) -> list[Asked]:
     asked: list[Asked] = []
-    async with AsyncGateway(target) as gateway:
+    async with AsyncExitStack() as stack:
+
+        async def client(name: str) -> AsyncGateway:
+            gateway = AsyncGateway(running.target, credentials=running.credentials(name))
+            return await stack.enter_async_context(gateway)
+
+        clinic = await client("clinic")
         for archetype, language in (
             ("steady_employee", Language.KK),
             ("stopped_long_ago", Language.RU),
             ("in_service", Language.EN),
         ):
             if row := cast.today.get(archetype):
-                visit = await reception_desk.run(gateway, row.iin, language=language)
+                visit = await reception_desk.run(clinic, row.iin, language=language)
                 status = visit.eligibility.status if visit.eligibility else "no answer"
                 asked.append(_asked("reception desk", row, status, visit.message))
         if row := cast.today.get("only_in_suspense"):
-            admission = await hospital_admission.run(gateway, row.iin, emergency=True)
+            hospital = await client("hospital")
+            admission = await hospital_admission.run(hospital, row.iin, emergency=True)
             asked.append(_asked("hospital admission", row, admission.status, admission.message))
         if row := cast.planned:
             planned = await hospitalisation_portal.run(
-                gateway, row.iin, row.service_date, language=Language.RU
+                await client("hospitalisation-portal"),
+                row.iin,
+                row.service_date,
+                language=Language.RU,
             )
             status = planned.on_the_day.status if planned.on_the_day else "no answer"
             shown = " ".join(planned.warnings)
             asked.append(_asked("hospitalisation portal", row, status, shown))
         if cast.healed:
-            asked += await _recheck(gateway, *cast.healed)
+            asked += await _recheck(clinic, *cast.healed)
+        portal = await client("portal")
         for archetype in ("payer_of_arrears", "on_visit"):
             if row := cast.today.get(archetype):
-                page = await self_service.run(gateway, row.iin)
+                page = await self_service.run(portal, row.iin)
                 shown = " ".join((page.headline, *page.why[2:], page.what_to_do))
                 asked.append(_asked("self-service", row, page.status, shown))
-        asked.append(await _roster(gateway, path, today))
+        asked.append(await _roster(clinic, path, today))
     return asked
 
 

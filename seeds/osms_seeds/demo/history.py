@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,16 +31,45 @@ def load_history(
 ) -> Loaded:
     """Load all files of a timeline in order; return what became of them."""
     loaded = Loaded()
-    with Gateway(running.target) as gateway:
+    with _Senders(running) as senders:
         for step in read(folder / "timeline.csv"):
             running.set_clock(step.instant)
             started = time.perf_counter()
-            rows = _load_step(gateway, folder / step.path, step.kind, loaded)
+            path = folder / step.path
+            gateway = senders.of(path) if step.kind is StepKind.FEED else senders.corporation
+            rows = _load_step(gateway, path, step.kind, loaded)
             loaded.seconds[step.kind] += time.perf_counter() - started  # type: ignore[assignment] # a Counter of seconds
             loaded.files[step.kind] += 1
             loaded.rows[step.kind] += rows
             on_step(step)
     return loaded
+
+
+class _Senders(ExitStack):
+    """Everybody who sends, each with the own identity and connection."""
+
+    def __init__(self, running: RunningGateway) -> None:
+        super().__init__()
+        self._running = running
+        self._opened: dict[str, Gateway] = {}
+
+    @property
+    def corporation(self) -> Gateway:
+        """The State Corporation, which sends all payments."""
+        return self._connected("state-corporation")
+
+    def of(self, feed: Path) -> Gateway:
+        """Return who sends a feed, as its first line says."""
+        with feed.open(encoding="utf-8") as lines:
+            said = dict(pair.split("=", 1) for pair in next(lines).split() if "=" in pair)
+        return self._connected(said["sender"].replace("_", "-"))
+
+    def _connected(self, client: str) -> Gateway:
+        if client not in self._opened:
+            credentials = self._running.credentials(client)
+            gateway = Gateway(self._running.target, credentials=credentials)
+            self._opened[client] = self.enter_context(gateway)
+        return self._opened[client]
 
 
 def _load_step(gateway: Gateway, path: Path, kind: StepKind, loaded: Loaded) -> int:
