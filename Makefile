@@ -5,7 +5,7 @@ PEOPLE ?= 20000
 SEED ?= 1
 KILLS ?= 100
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test test-node crash lint types proto proto-check bench profile h2load month long lock clean
+.PHONY: help install demo run test test-node crash fuzz audit lint types proto proto-check bench profile h2load month long lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,18 @@ test-node: install ## Run the test of a foreign client, @grpc/grpc-js (needs nod
 
 crash: install ## Kill gateway, loader and database KILLS times under load (CRASH_SEED repeats a run)
 	CRASH_KILLS=$(KILLS) $(PY) -m pytest tests/crash
+
+fuzz: INPUTS ?= 100000
+fuzz: install ## Feed INPUTS broken inputs to every reader, and to a gateway over its socket
+	INPUTS="$(INPUTS)" SEED="$(SEED)" $(PY) -m tests.fuzz
+
+audit: .venv/audit/.installed ## Fail if a pinned dependency has a known flaw, or none could be looked up
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+.venv/audit/.installed: .venv/.installed # an environment of its own: the project does not need it
+	python3 -m venv .venv/audit
+	.venv/audit/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1
+	touch $@
 
 long: install ## Search longer for counterexamples
 	$(PY) -m pytest --hypothesis-profile=long tests/unit/rules tests/storage \

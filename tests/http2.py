@@ -52,7 +52,7 @@ def _text(value: str) -> bytes:
     return bytes((*length, rest)) + raw
 
 
-def call_fields(path: str, **further: str) -> list[tuple[str, str]]:
+def call_fields(path: str, *further: tuple[str, str]) -> list[tuple[str, str]]:
     """Return the headers of a call."""
     return [
         (":method", "POST"),
@@ -61,13 +61,15 @@ def call_fields(path: str, **further: str) -> list[tuple[str, str]]:
         (":authority", "gateway"),
         ("content-type", "application/grpc"),
         ("te", "trailers"),
-        *further.items(),
+        *further,
     ]
 
 
-def call_headers(path: str, stream: int, *, flags: int = END_HEADERS, **further: str) -> bytes:
+def call_headers(
+    path: str, stream: int, *further: tuple[str, str], flags: int = END_HEADERS
+) -> bytes:
     """Return the frames that open a call; its message follows in others."""
-    block = header_block(call_fields(path, **further))
+    block = header_block(call_fields(path, *further))
     parts = [block[at : at + FRAME_BYTES_MAX] for at in range(0, len(block), FRAME_BYTES_MAX)]
     last = len(parts) - 1
     return b"".join(

@@ -48,7 +48,7 @@ class RunningGateway:
         tls: bool = False,
     ) -> None:
         self.folder = folder
-        """Where its log and clock file lie, and its store unless that is elsewhere."""
+        """Where its log, access log and clock lie, and its store unless that is elsewhere."""
         self.store = store
         """What it was given as --store."""
         self.target = ""
@@ -126,7 +126,8 @@ class RunningGateway:
             known["OSMS_CLIENT_AUTHORITIES"] = self.identities / "ca.pem"
         # A store that was made elsewhere has its identities elsewhere, if any.
         there = {name: str(path) for name, path in known.items() if path.exists()}
-        return {**_environment(), **there, "OSMS_PLAIN_CLIENT": PLAIN_CLIENT, **self._given}
+        own = {"OSMS_PLAIN_CLIENT": PLAIN_CLIENT, "OSMS_ACCESS_LOG": str(self.folder / "access")}
+        return {**_environment(), **there, **own, **self._given}
 
     def _command(self, command: str, *arguments: str) -> list[str]:
         return [

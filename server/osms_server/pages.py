@@ -49,7 +49,7 @@ def position_of(request: Message, token: str, length: int) -> tuple[int, ...] | 
         return None
     try:
         digest, *position = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except (ValueError, TypeError, binascii.Error, UnicodeError):
+    except (ValueError, TypeError, binascii.Error, UnicodeError, RecursionError):
         digest, position = None, []
     valid = all(type(number) is int and abs(number) < 2**63 for number in position)
     if digest != _filter_digest(request) or len(position) != length or not valid:

@@ -1,5 +1,6 @@
 """Streams that break off, come in no order, or are too large; and clients that go away."""
 
+import base64
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from tests.integration.streams import Sender, halves
 from tests.integration.wire import DEADLINE_S, Stubs, failure_of
 
 MESSAGE_BYTES_MAX = 16 * 1024 * 1024
+NESTED = base64.urlsafe_b64encode(b"[" * 100_000).decode()
+"""A token whose content is nested more deeply than Python reads JSON."""
 OPTIONS = consumer_pb.LookupOptions(purpose=core_pb2.PURPOSE_ROSTER)
 
 
@@ -318,6 +321,7 @@ def test_a_page_token_is_good_only_for_the_listing_that_gave_it_out(stubs: Stubs
     for call in (
         lambda: payments.ListRegisters(pb.ListRegistersRequest(page_token="x")),
         lambda: payments.ListRegisters(pb.ListRegistersRequest(page_token="²" * 40)),
+        lambda: payments.ListRegisters(pb.ListRegistersRequest(page_token=NESTED)),
         lambda: payments.ListRegisters(pb.ListRegistersRequest(page_token=token[:-2])),
         lambda: payments.ListRegisters(
             pb.ListRegistersRequest(page_token=token, received_from="2026-01-01")

@@ -20,6 +20,7 @@ from tests.http2 import (
     END_HEADERS,
     END_STREAM,
     FRAME_BYTES_MAX,
+    GOAWAY,
     GREETING,
     HEADERS,
     HEALTH,
@@ -155,7 +156,7 @@ def test_headers_above_their_limit_are_refused(gateway: RunningGateway) -> None:
     """A call with headers that are too large is refused, in one frame or in many."""
     for size in (5_000, 40_000):
         with Peer(gateway.target) as peer:
-            peer.send(call_headers(LOOKUP, 1, token="x" * size) + frame(DATA, END_STREAM, 1))
+            peer.send(call_headers(LOOKUP, 1, ("token", "x" * size)) + frame(DATA, END_STREAM, 1))
             assert RESOURCE_EXHAUSTED in peer.answer(1)
 
 
@@ -188,6 +189,15 @@ def test_a_name_that_is_no_text_is_logged_without_it(gateway: RunningGateway) ->
             assert b"grpc-status" in peer.answer(1)
     assert MARKER not in gateway.log()
     assert 1 <= gateway.log().count('"library"') < 25
+
+
+def test_what_a_client_says_on_leaving_is_not_logged(gateway: RunningGateway) -> None:
+    """The core of gRPC would log the text of a GOAWAY, and headers that it cannot read."""
+    with Peer(gateway.target) as peer:
+        peer.send(call_headers(LOOKUP, 1, ("grpc-timeout", MARKER)))
+        peer.send(frame(GOAWAY, 0, 0, bytes(8) + MARKER.encode()))
+        peer.until_closed()
+    assert MARKER not in gateway.log()
 
 
 def test_streams_beyond_a_connections_limit_are_refused(gateway: RunningGateway) -> None:

@@ -1,7 +1,10 @@
 """Entry of the command `osms`: all that must work in an install without any extra."""
 
+import os
 import sys
 
+CORE_LOG = "GRPC_VERBOSITY"
+"""What gRPC's core logs by itself, in a process that serves nothing: it would quote its clients."""
 EXIT_USAGE = 2
 SERVER_COMMANDS = (
     "init",
@@ -23,6 +26,10 @@ _NEEDED = frozenset({"typer", "rich"})
 
 def main() -> None:
     """Run the command line."""
+    if sys.argv[1:2] == ["serve"] and CORE_LOG not in os.environ and os.name == "posix":
+        # The core reads it when it is loaded, which the SDK has done by now: begin again.
+        os.environ[CORE_LOG] = "NONE"
+        os.execv(sys.executable, sys.orig_argv)
     try:
         from osms_client.cli.app import build
     except ModuleNotFoundError as missing:

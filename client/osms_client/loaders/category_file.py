@@ -75,7 +75,7 @@ class _Head:
             scope=self._scope() if kind is SyncKind.SNAPSHOT else (),
         )
         if self._words:
-            raise self._wrong(f"no {', '.join(sorted(self._words))}")
+            raise self._wrong("no further words")
         return header
 
     def _wrong(self, expected: str) -> FileError:

@@ -27,9 +27,11 @@ class Columns:
         for name in known:
             if columns.count(name) != 1:
                 raise FileError(path, f"one column {name!r}", line=1)
-        for name in columns:
+        for number, name in enumerate(columns, 1):
             if name not in known and not others:
-                raise FileError(path, f"no column {name!r} (known: {', '.join(known)})", line=1)
+                # Its name is not told: where data stands among the names, it holds a person.
+                expected = f"no other column ({number}) than {', '.join(known)}"
+                raise FileError(path, expected, line=1)
         self.index: Mapping[str, int] = {name: columns.index(name) for name in known}
 
     def text(self, cells: Cells, name: str) -> str:

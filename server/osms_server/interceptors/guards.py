@@ -24,6 +24,9 @@ DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
 STOP_S, STOP_SILENCE_S = 4.0, 1.0
 """How long a stream may go on when the server stops, and how long it may be silent then."""
 
+_ENDED = (grpc.aio.AbortError, grpc.aio.InternalError, grpc.RpcError)
+"""What is raised where a call has ended: with a status, or because its client is gone."""
+
 if TYPE_CHECKING:
     Handler = grpc.RpcMethodHandler[Any, Any]
 
@@ -190,7 +193,7 @@ def _guarded_unary(behavior: Any, door: _Door) -> Any:
         try:
             with await door.enter(context):
                 return await behavior(_readable(request), context)
-        except (grpc.aio.AbortError, grpc.RpcError):
+        except _ENDED:
             raise
         except Exception as exc:
             await abort(context, exc)
@@ -220,7 +223,7 @@ def _guarded_responses(behavior: Any, door: _Door, stopping: asyncio.Event) -> A
             )
         except StopAsyncIteration:
             return
-        except (grpc.aio.AbortError, grpc.RpcError):
+        except _ENDED:
             raise
         except Exception as exc:
             await abort(context, exc)
@@ -238,7 +241,7 @@ def _guarded_stream(behavior: Any, door: _Door, stopping: asyncio.Event) -> Any:
                 until = _until(stopping, requests, check, door.silence_s)
                 async for response in cast(AsyncIterator[Any], behavior(until, context)):
                     yield response
-        except (grpc.aio.AbortError, grpc.RpcError):
+        except _ENDED:
             raise
         except Exception as exc:
             await _drain(requests)

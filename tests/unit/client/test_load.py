@@ -289,7 +289,7 @@ _BROKEN_FEEDS = [
     ("no number", feed_csv([], NOTE.format(0).replace("delta_number=14 ", "")), "delta_number"),
     ("no whole number", feed_csv([], NOTE.format("-1")), "records as a whole number"),
     ("no date", feed_csv([], NOTE.format(0).replace("2026-03-02", "today")), "as_of"),
-    ("a word too many", feed_csv([], NOTE.format(0) + " colour=red"), "no colour"),
+    ("a word too many", feed_csv([], NOTE.format(0) + " colour=red"), "no further words"),
     ("no words", feed_csv([], "# osms-feed labour"), "key=value"),
     ("no scope", feed_csv([], NOTE.format(0).replace("DELTA", "SNAPSHOT")), "scope=..."),
     (

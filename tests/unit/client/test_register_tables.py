@@ -108,7 +108,7 @@ _HEAD_LINE = as_csv([])
 _BROKEN: list[tuple[str, str, int | None, str]] = [
     ("no rows", _HEAD_LINE, None, "rows"),
     ("no such column", _HEAD_LINE.replace("iin", "inn"), 1, "'iin'"),
-    ("a column too many", _HEAD_LINE.replace("iin", "iin,sum"), 1, "'sum'"),
+    ("a column too many", _HEAD_LINE.replace("iin", "iin,sum"), 1, "other column (13)"),
     ("a column twice", _HEAD_LINE.replace("document,", "document,iin,"), 1, "one column 'iin'"),
     ("semicolons", _HEAD_LINE.replace(",", ";"), 1, "semicolons"),
     ("a cell too few", as_csv(rows()).rstrip() + "\r\nstate_corporation,GCVP", 3, "21 cells"),
