@@ -13,7 +13,7 @@ from osms_server.backup import backup_command, restore_command
 from osms_server.bootstrap import open_store, serve
 from osms_server.console import StoreOption, console, run_command, settings_of
 from osms_server.identity.commands import client
-from osms_server.identity.development import init_development
+from osms_server.identity.development import development_settings, init_development
 from osms_server.law import Law, Laws
 from osms_server.rebuild import rebuild
 from osms_server.reconcile import reconcile_command
@@ -102,13 +102,20 @@ def serve_command(
     workers: Annotated[
         int | None, typer.Option(help="Processes that share the port, 1 to 64. [OSMS_WORKERS]")
     ] = None,
+    development: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Speak TLS with what `osms init --development` made."),
+    ] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; calls in flight finish.
 
     Exit status: 0 stopped as asked, 2 could not serve, and why is said in words. With several
     workers SIGHUP replaces them one by one, and no call fails.
     """
-    settings = settings_of(store=store, listen=listen, test_clock=test_clock, workers=workers)
+    given = development_settings(development) if development is not None else {}
+    settings = settings_of(
+        store=store, listen=listen, test_clock=test_clock, workers=workers, **given
+    )
     if settings.workers == 1:
         run_command(serve(settings), uvloop=settings.uvloop)
     else:

@@ -9,7 +9,7 @@ import pytest
 from osms_client import Gateway
 from osms_client.testing import RunningGateway
 from tests.integration.gateways import prepare_store, serving, serving_store
-from tests.integration.wire import Stubs, connected
+from tests.integration.wire import OPERATOR, Stubs, connected
 from tests.postgres import Postgres
 
 NUMBERS = re.compile(r"900101[3-5]\d{5}")
@@ -64,6 +64,13 @@ def gateway(
 def stubs(gateway: RunningGateway) -> Iterator[Stubs]:
     """The generated stubs, connected to the module's gateway."""
     with connected(gateway.target) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def operator(gateway: RunningGateway) -> Iterator[Stubs]:
+    """The generated stubs of an operator of the Fund."""
+    with connected(gateway.target, OPERATOR) as opened:
         yield opened
 
 

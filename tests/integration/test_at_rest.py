@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner, Result
 
 from osms.v1 import payment_service_pb2 as pb
-from osms_client.testing import RunningGateway
+from osms_client.testing import PLAIN_CLIENT, RunningGateway
 from osms_server.cli import register
 from osms_server.settings import Settings
 from osms_storage.schema import batch
@@ -75,7 +75,8 @@ def test_only_its_owner_reads_a_store_and_its_backup(tmp_path: Path) -> None:
         assert osms("backup", "--store", gateway.store, "--out", out).exit_code == 0
         assert osms("restore", out, "--store", again).exit_code == 0
     gateway.stop()
-    assert modes(tmp_path, "[ab]*") == {"backup.tar": 0o600, "again.db": 0o600}
+    assert modes(tmp_path, "[ab]*.*") == {"backup.tar": 0o600, "again.db": 0o600}
+    assert modes(tmp_path, "access") == {"access": 0o700}
     assert "others may read" not in gateway.log()
 
 
@@ -124,7 +125,13 @@ def test_no_password_is_told_by_a_running_gateway(
         command = ("serve", "--listen", "127.0.0.1:0", "--workers", "2")
         process = subprocess.Popen(
             [sys.executable, "-m", "osms_client.cli", *command],
-            env={**os.environ, "OSMS_STORE": with_password(marked), "PYTHONUNBUFFERED": "1"},
+            env={
+                **os.environ,
+                "OSMS_STORE": with_password(marked),
+                "OSMS_PLAIN_CLIENT": PLAIN_CLIENT,
+                "OSMS_ACCESS_LOG": str(tmp_path / "access"),
+                "PYTHONUNBUFFERED": "1",
+            },
             stdout=subprocess.PIPE,
             stderr=file,
             text=True,

@@ -129,9 +129,7 @@ def test_everything_wrong_with_a_question_is_said_at_once(stubs: Stubs) -> None:
 
 def test_everything_wrong_with_a_sync_header_is_said_at_once(stubs: Stubs) -> None:
     """A header with several errors is refused with all of them, before any record is read."""
-    header = category_pb.SyncHeader(
-        sender="ministry_of_magic", as_of="2026-02-30", delta_number=-1, declared_records=-1
-    )
+    header = category_pb.SyncHeader(as_of="2026-02-30", delta_number=-1, declared_records=-1)
     failure = failure_of(lambda: feeds.send(stubs, header, []))
     assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
     assert set(failure.violations) == {

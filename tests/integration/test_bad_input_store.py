@@ -213,7 +213,10 @@ async def disk_of(
     shutil.copy(prepared, folder / "store.db")
     (folder / "clock").write_text(NOW.isoformat())
     settings = Settings(
-        store=str(folder / "store.db"), listen="127.0.0.1:0", test_clock=folder / "clock"
+        store=str(folder / "store.db"),
+        listen="127.0.0.1:0",
+        plain_client="developer",
+        test_clock=folder / "clock",
     )
     opened: list[Store] = []
     open_store = bootstrap.open_store

@@ -73,7 +73,7 @@ async def test_health_knows_every_service_from_the_first_call_on(
         await check_schema(store)
 
     monkeypatch.setattr("osms_server.bootstrap.check_schema", slow_check)
-    settings = Settings(store=str(prepared_store), listen="127.0.0.1:0")
+    settings = Settings(store=str(prepared_store), listen="127.0.0.1:0", plain_client="developer")
     async with (
         bootstrap.running_gateway(settings) as gateway,
         grpc.aio.insecure_channel(gateway.address) as channel,

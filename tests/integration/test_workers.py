@@ -21,7 +21,7 @@ import pytest
 from osms.v1 import payment_service_pb2 as pb
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms_client import Gateway, OsmsError, Purpose
-from osms_client.testing import RunningGateway
+from osms_client.testing import PLAIN_CLIENT, RunningGateway
 from tests.integration import lookups, registers
 from tests.integration.gateways import NOW
 from tests.integration.people import new_iin
@@ -265,7 +265,14 @@ def test_workers_that_cannot_start_end_the_command_with_words(tmp_path: Path) ->
 def serve(store: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     """Try to serve, where that cannot succeed."""
     command = [sys.executable, "-m", "osms_client.cli", "serve", "--store", store, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    return subprocess.run(
+        command,
+        env={**os.environ, "OSMS_PLAIN_CLIENT": PLAIN_CLIENT},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )
 
 
 def test_stopping_workers_finish_what_they_began(database_gateway: RunningGateway) -> None:

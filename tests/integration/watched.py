@@ -24,6 +24,7 @@ from osms_client import (
     SyncKind,
     WatchEvent,
 )
+from osms_client.testing import PLAIN_CLIENT
 from osms_server.bootstrap import running_gateway
 from osms_server.settings import Settings
 from tests.integration.gateways import NOW
@@ -40,6 +41,7 @@ class House:
         self.settings = Settings(
             store=store,
             listen="127.0.0.1:0",
+            plain_client=PLAIN_CLIENT,
             test_clock=self._clock,
             tell_every_s=0.02,
             checkpoint_every_s=0.05,

@@ -13,6 +13,10 @@ from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
 from osms.v1.roster_service_pb2_grpc import RosterServiceStub
+from tests.integration.gateways import credentials_of
+
+OPERATOR = "fund"
+"""The client that works at the Fund."""
 
 T = TypeVar("T", bound=Message)
 
@@ -32,10 +36,14 @@ class Stubs:
 
 
 @contextmanager
-def connected(target: str) -> Iterator[Stubs]:
-    """Open a connection of its own, which never retries."""
+def connected(target: str, client: str = "") -> Iterator[Stubs]:
+    """Open a connection of its own, which never retries; without ``client`` as the developer."""
     options = [("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1)]
-    with grpc.insecure_channel(target, options) as channel:
+    if client:
+        opened = grpc.secure_channel(target, credentials_of(client), options)
+    else:
+        opened = grpc.insecure_channel(target, options)
+    with opened as channel:
         yield Stubs(
             channel,
             ConsumerServiceStub(channel),

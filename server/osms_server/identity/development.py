@@ -45,6 +45,7 @@ RENEWED_BEFORE = timedelta(days=30)
 BACKDATED_BY = timedelta(hours=1)
 """For machines whose clocks are behind."""
 HOSTS = ("localhost", "127.0.0.1", "::1")
+CERTIFICATE, KEY = "certificate.pem", "key.pem"
 _AUTHORITY = "OSMS development authority"
 
 
@@ -95,6 +96,18 @@ DEVELOPMENT_CLIENTS: Final[Mapping[str, ClientRecord]] = {
     )
 }
 """Clients of every role and for every source, by name; without certificates."""
+
+
+def development_settings(folder: Path) -> Mapping[str, Path]:
+    """Return the settings of a gateway that speaks TLS with what lies in a folder."""
+    certificate, key = folder / "server" / CERTIFICATE, folder / "server" / KEY
+    return {
+        "certificate": certificate,
+        "certificate_key": key,
+        "client_authorities": folder / "ca.pem",
+        "token_keys": folder / "tokens.jwks",
+        "keys": folder / "receipts",
+    }
 
 
 async def init_development(store: Store, folder: Path, now: datetime) -> None:
@@ -172,7 +185,7 @@ def make_identities(folder: Path, now: datetime) -> Mapping[str, bytes]:
 def _identity(folder: Path) -> tuple[Path, Path]:
     """Return the files of a certificate and its key in a folder of their own."""
     _make_private(folder)
-    return folder / "certificate.pem", folder / "key.pem"
+    return folder / CERTIFICATE, folder / KEY
 
 
 def _kept_or_made(

@@ -72,8 +72,9 @@ def check_purpose(purpose: "core_pb2.Purpose.ValueType") -> None:
 
 
 def check_sender(source: str) -> None:
-    """Raise RequestError unless the caller may send for a source."""
-    if source not in current_caller().sources:
+    """Raise RequestError unless the caller may send for a source. That none is named is let
+    through: it is a violation of the request, found later."""
+    if source and source not in current_caller().sources:
         raise _not_allowed(source)
 
 

@@ -100,22 +100,27 @@ def outcomes_of(told: Told) -> set[str]:
     return {answer.status.value for answer in told}
 
 
-async def do_all(client: AsyncGateway, deeds: Sequence[Deed]) -> Lane:
-    """Do one deed after the other; registers that follow each other share a stream."""
+async def do_all(client: AsyncGateway, operator: AsyncGateway, deeds: Sequence[Deed]) -> Lane:
+    """Do one deed after the other; registers that follow each other share a stream.
+
+    What an operator of the Fund alone may do is done by ``operator``.
+    """
     told: list[Told] = []
     for together, group in groupby(deeds, key=lambda deed: isinstance(deed, Register)):
         if together:
             registers = [deed for deed in group if isinstance(deed, Register)]
             told += [result async for result in client.ingest(registers)]
         else:
-            told += [result async for result in _one_by_one(client, list(group))]
+            told += [result async for result in _one_by_one(client, operator, list(group))]
     return list(zip(deeds, told, strict=True))
 
 
-async def _one_by_one(client: AsyncGateway, deeds: Sequence[Deed]) -> AsyncIterator[Told]:
+async def _one_by_one(
+    client: AsyncGateway, operator: AsyncGateway, deeds: Sequence[Deed]
+) -> AsyncIterator[Told]:
     for deed in deeds:
         try:
-            told = await _do(client, deed)
+            told = await _do(operator if isinstance(deed, Release) else client, deed)
         except (ConflictError, NotFoundError) as error:
             told = Refused(str(error.reason), error.metadata)
         yield told

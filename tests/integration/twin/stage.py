@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from datetime import date, datetime, timedelta
@@ -11,21 +12,28 @@ from typing import Any, TypeVar
 from osms.values import almaty_date
 from osms_client import AsyncGateway, Eligibility, FeedKind, Payment, Purpose, RegisterSummary
 from osms_client.testing import RunningGateway
-from tests.integration.gateways import NOW
+from tests.integration.gateways import NOW, credentials_of
 from tests.integration.people import new_iin
 from tests.integration.twin.deeds import SENDER, Deed, Lane, do_all
 from tests.integration.twin.money import Paid, Place
+from tests.integration.wire import OPERATOR
 
 CLIENTS = 4
 
 T = TypeVar("T")
+
+DAY_POLL_S = 0.05
 
 
 class Stage:
     """Where clients meet."""
 
     def __init__(
-        self, gateway: RunningGateway, runner: asyncio.Runner, clients: Sequence[AsyncGateway]
+        self,
+        gateway: RunningGateway,
+        runner: asyncio.Runner,
+        clients: Sequence[AsyncGateway],
+        operator: AsyncGateway,
     ) -> None:
         self.now: datetime = NOW
         """Where the gateway's clock stands."""
@@ -34,6 +42,7 @@ class Stage:
         self._gateway = gateway
         self._runner = runner
         self._clients = clients
+        self._operator = operator
 
     @property
     def today(self) -> date:
@@ -67,6 +76,7 @@ class Stage:
             assert isinstance(answer, Eligibility)
             if answer.revision > revision:
                 return answer.revision
+            time.sleep(DAY_POLL_S)  # who asks about nobody without pause is taken for guessing
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do some work and return its result."""
@@ -77,7 +87,10 @@ class Stage:
 
         async def together() -> list[Lane]:
             pairs = zip(self._clients, plans, strict=False)
-            doing = [asyncio.ensure_future(do_all(client, deeds)) for client, deeds in pairs]
+            doing = [
+                asyncio.ensure_future(do_all(client, self._operator, deeds))
+                for client, deeds in pairs
+            ]
             await asyncio.wait(doing)  # so that nothing is under way if one of them fails
             return [await done for done in doing]
 
@@ -133,12 +146,14 @@ def staged(gateway: RunningGateway) -> Iterator[Stage]:
 
     async def connect(stack: AsyncExitStack) -> list[AsyncGateway]:
         opened = [AsyncGateway(gateway.target) for _ in range(CLIENTS)]
+        opened.append(AsyncGateway(gateway.target, credentials=credentials_of(OPERATOR)))
         return [await stack.enter_async_context(client) for client in opened]
 
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         try:
-            stage = Stage(gateway, runner, runner.run(connect(stack)))
+            *clients, operator = runner.run(connect(stack))
+            stage = Stage(gateway, runner, clients, operator)
             yield stage
         finally:
             runner.run(stack.aclose())
