@@ -22,6 +22,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="OSMS_",
+        env_ignore_empty=True,
         toml_file=SETTINGS_FILE,
         frozen=True,
         extra="forbid",
