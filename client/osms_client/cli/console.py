@@ -19,7 +19,7 @@ from osms_client.blocking import Gateway
 from osms_client.channel import Credentials
 from osms_client.cli.main import EXIT_USAGE, install_hint
 from osms_client.credentials import load_identity
-from osms_client.errors import OsmsError, RefusedError
+from osms_client.errors import OsmsError, RefusedError, RetryLaterError
 
 DEFAULT_TARGET = "127.0.0.1:50051"
 EXIT_INCOMPLETE = 1
@@ -118,6 +118,9 @@ def explain(error: OsmsError) -> None:
     """Say what went wrong, each thing once: the message often names the fields already."""
     console, message = err(), str(error)
     console.print(f"osms: {message}", markup=False)
+    if isinstance(error, RetryLaterError) and not error.reason and _identity.get() is None:
+        # A gateway that speaks TLS closes the connection of whoever does not.
+        console.print("osms: no identity was shown; --identity DIR, or OSMS_IDENTITY, names one")
     facts = sorted(item for item in error.metadata.items() if item[0] not in _SAID_BY_VIOLATIONS)
     if error.reason and (facts or not error.field_violations):
         told = "".join(f" {key}={value}" for key, value in facts)
