@@ -16,7 +16,7 @@ from osms_server.access.recorder import Recorder
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
-from osms_server.identity.rights import check_sender, check_sources
+from osms_server.identity.rights import check_mended, check_sender, check_sources
 from osms_server.intake import Room, in_order
 from osms_server.law import Laws
 from osms_server.payment_lists import PaymentLists
@@ -232,7 +232,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ResolveSuspenseRequest, context: Context
     ) -> pb.ResolveSuspenseResponse:
         """Correct or refund suspended lines."""
-        check_sources({item.source for item in request.resolutions})
+        check_mended(item.source for item in request.resolutions)
         fields = Fields()
         operator_reason = fields.text(
             request.operator_reason, "operator_reason", most=OPERATOR_REASON_MAX, required=True
@@ -266,7 +266,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ReversePaymentsRequest, context: Context
     ) -> pb.ReversePaymentsResponse:
         """Reverse payments, whole or in part."""
-        check_sources([request.source])
+        check_mended([request.source, *(line.payment.source for line in request.lines)])
         law = await self._laws.newest()
         today = almaty_date(self._store.clock())
         fields = Fields()
