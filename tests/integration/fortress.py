@@ -20,7 +20,7 @@ from osms.v1.category_service_pb2_grpc import CategoryServiceStub
 from osms.v1.consumer_service_pb2_grpc import ConsumerServiceStub
 from osms.v1.payment_service_pb2_grpc import PaymentServiceStub
 from osms.v1.roster_service_pb2_grpc import RosterServiceStub
-from osms_client import bearer_tokens
+from osms_client import Gateway, bearer_tokens
 from osms_client.testing import RunningGateway
 from osms_server.identity import Role
 from osms_server.identity.registration import disabled, new_client, rotated
@@ -166,6 +166,11 @@ class Fortress:
         options = [("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0)]
         with grpc.secure_channel(self.plain_target, credentials, options) as channel:
             yield _stubs(channel)
+
+    def sdk(self, name: str) -> Gateway:
+        """Return the SDK of a client that comes by tokens, to be opened."""
+        tokens = bearer_tokens(lambda: self.signer.token(name))
+        return Gateway(self.plain_target, credentials=tokens)
 
     @contextmanager
     def by_certificate(self, identity: Identity) -> Iterator[Stubs]:
