@@ -126,7 +126,10 @@ class RunningGateway:
             known["OSMS_CLIENT_AUTHORITIES"] = self.identities / "ca.pem"
         # A store that was made elsewhere has its identities elsewhere, if any.
         there = {name: str(path) for name, path in known.items() if path.exists()}
-        own = {"OSMS_PLAIN_CLIENT": PLAIN_CLIENT, "OSMS_ACCESS_LOG": str(self.folder / "access")}
+        own = {"OSMS_PLAIN_CLIENT": PLAIN_CLIENT}
+        if "://" in self.store:
+            # Else it would lie in the working folder, and be another's, too.
+            own["OSMS_ACCESS_LOG"] = str(self.folder / "access")
         return {**_environment(), **there, **own, **self._given}
 
     def _command(self, command: str, *arguments: str) -> list[str]:

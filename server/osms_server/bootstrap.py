@@ -224,9 +224,9 @@ def _register(
         ConsumerServicer(store, laws, inquiry, lanes, settings, receipts, recorder), server
     )
     payment_service_pb2_grpc.add_PaymentServiceServicer_to_server(
-        PaymentServicer(store, laws, settings, recorder), server
+        PaymentServicer(store, laws, settings, recorder, lanes.meter), server
     )
-    categories = CategoryServicer(store, laws, inquiry, settings, recorder)
+    categories = CategoryServicer(store, laws, inquiry, settings, recorder, lanes.meter)
     category_service_pb2_grpc.add_CategoryServiceServicer_to_server(categories, server)
     roster_service_pb2_grpc.add_RosterServiceServicer_to_server(
         RosterServicer(store, laws, inquiry, lanes, settings, recorder), server

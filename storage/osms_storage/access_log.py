@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
-from sqlalchemy import delete, select
+from sqlalchemy import LargeBinary, cast, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from osms.v1.access_record_pb2 import AccessRecord, ChainHead
@@ -23,6 +23,9 @@ from osms_storage.store import Store
 RECORDS_AT_A_TIME = 50
 """How many records one statement reads: one of a roster holds nine bytes for each of its people."""
 CHAINS_AT_A_TIME = 1_000
+
+# SQLite keeps what it is given: a body that somebody made a text is to be read, too, and found.
+_BODY = cast(access_record.c.body, LargeBinary).label("body")
 
 
 class KeptChain(NamedTuple):
@@ -184,7 +187,7 @@ async def all_chains(store: Store) -> AsyncIterator[KeptChain]:
 async def first_records(store: Store) -> AsyncIterator[bytes]:
     """Yield the first record of every chain, unless it was deleted."""
     first = (
-        select(access_record.c.chain_id, access_record.c.body)
+        select(access_record.c.chain_id, _BODY)
         .where(access_record.c.number == 1)
         .order_by(access_record.c.chain_id)
         .limit(RECORDS_AT_A_TIME)
@@ -210,7 +213,7 @@ async def read_chain(
     async with store.deciding() as connection:
         row = (await connection.execute(_CHAINS.where(access_chain.c.id == chain_id))).first()
         rows = await connection.execute(
-            select(access_record.c.number, access_record.c.written_at, access_record.c.body)
+            select(access_record.c.number, access_record.c.written_at, _BODY)
             .where(access_record.c.chain_id == chain_id, access_record.c.number > after)
             .order_by(access_record.c.number)
             .limit(RECORDS_AT_A_TIME)

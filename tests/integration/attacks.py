@@ -1,14 +1,17 @@
 """Calls as somebody who may not make them, over real sockets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import grpc
+import pytest
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status  # type: ignore[import-untyped] # ships none
 
 from tests.integration.identities import Identity
+from tests.integration.streams import Sender
+from tests.integration.wire import Failure, read_failure
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
@@ -59,3 +62,22 @@ def outcome(
             detail.Unpack(info)
         return failure.code(), info.reason, dict(info.metadata)
     return grpc.StatusCode.OK, "", {}
+
+
+def end_of(responses: Any) -> Failure:
+    """Return by what an endless stream ends."""
+    with pytest.raises(grpc.RpcError) as caught:
+        for _ in responses:
+            pass
+    return read_failure(cast("grpc.Call", caught.value))
+
+
+def end_while_sending(stream: Sender, messages: Callable[[], Any]) -> Failure:
+    """Return by what a stream ends whose client goes on and on."""
+
+    def until_refused() -> Iterator[Any]:
+        while True:
+            stream.send(messages())
+            yield next(stream.call)
+
+    return end_of(until_refused())

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from osms.v1 import roster_service_pb2 as roster_pb
 from osms.values import almaty_date, format_iin
 from osms_server import answers
 from osms_server.admission import Lanes
-from osms_server.identity.callers import Caller, Role, acting_as
+from osms_server.identity import Caller, Role, acting_as
 from osms_server.law import Laws
 from osms_server.receipts import Receipts
 from osms_server.services import CategoryServicer, ConsumerServicer, RosterServicer
@@ -72,7 +73,7 @@ PEER = cast(Any, SimpleNamespace(peer=lambda: "ipv4:127.0.0.1:1", time_remaining
 near_days = st.integers(-200, 400).map(lambda days: FIRST_DAY + timedelta(days=days))
 asked_days = st.integers(-200, 365).map(lambda days: FIRST_DAY + timedelta(days=days))
 callers = st.lists(st.sampled_from(OUTSIDERS), unique=True).map(
-    lambda roles: Caller("outsider", frozenset(roles), sources=frozenset({"labour"}))
+    lambda roles: replace(CLINIC, roles=frozenset(roles), sources=frozenset({"labour"}))
 )
 
 
@@ -174,7 +175,7 @@ class Gateway:
         laws, lanes, inquiry = Laws(store), Lanes(chosen), inquiry_of(store)
         receipts, recorder = Receipts(None, inquiry, store.clock), forgetful_recorder()
         self.consumers = ConsumerServicer(store, laws, inquiry, lanes, chosen, receipts, recorder)
-        self.categories = CategoryServicer(store, laws, inquiry, chosen, recorder)
+        self.categories = CategoryServicer(store, laws, inquiry, chosen, recorder, lanes.meter)
         self.rosters = RosterServicer(store, laws, inquiry, lanes, chosen, recorder)
 
     async def explain(self, iin: int, day: date) -> pb.ExplainConsumerResponse:
@@ -293,7 +294,7 @@ async def test_an_operator_tells_the_exempt_from_others(new_store: StoreFactory)
             (Role.FUND_OPERATOR, ["EXEMPT", "STATE_PAID"]),
             (Role.CONSUMER_PORTAL, ["BUDGET_PAID", "BUDGET_PAID"]),
         ):
-            with acting_as(Caller("somebody", frozenset({role}))):
+            with acting_as(replace(CLINIC, roles=frozenset({role}))):
                 said = [await gateway.explain(iin, FIRST_DAY) for iin in (EXEMPT, PAID_FOR)]
                 lists = [await gateway.assignments(iin) for iin in (EXEMPT, PAID_FOR)]
             first = [core_pb2.Ground.Name(item.eligibility.grounds[0]) for item in said]
@@ -338,9 +339,11 @@ async def test_restricted_categories_are_listed_to_operators_alone(
 
         outside = [await codes()]
         for role in OUTSIDERS:
-            with acting_as(Caller("outsider", frozenset({role}), sources=frozenset({"services"}))):
+            with acting_as(
+                replace(CLINIC, roles=frozenset({role}), sources=frozenset({"services"}))
+            ):
                 outside.append(await codes())
-        with acting_as(Caller("operator", frozenset({Role.FUND_OPERATOR}))):
+        with acting_as(replace(CLINIC, roles=frozenset({Role.FUND_OPERATOR}))):
             whole = await codes()
         assert all(seen == whole - {"EXEMPT-a", "EXEMPT-b"} for seen in outside)
 
@@ -361,7 +364,7 @@ async def test_when_a_source_delivered_is_told_to_itself_and_to_who_runs_the_gat
             ({Role.ADMIN}, set(), {"labour", "services"}),
             ({Role.FUND_OPERATOR}, set(), {"labour", "services"}),
         ):
-            with acting_as(Caller("somebody", frozenset(roles), sources=frozenset(sources))):
+            with acting_as(replace(CLINIC, roles=frozenset(roles), sources=frozenset(sources))):
                 answer = await gateway.categories.ListSources(
                     category_pb.ListSourcesRequest(), PEER
                 )

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from osms.v1 import category_service_pb2 as pb
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
+from osms_server.meter import Meter
 from osms_server.services import CategoryServicer
 from osms_server.settings import Settings
 from osms_storage import comparison, syncs
@@ -253,7 +254,7 @@ async def test_a_client_that_leaves_amid_the_commit_does_not_take_it_back(
     async with new_store(clock_at(DAY)) as store:
         laws = Laws(store)
         servicer = CategoryServicer(
-            store, laws, Inquiry(store, laws), Settings(), forgetful_recorder()
+            store, laws, Inquiry(store, laws), Settings(), forgetful_recorder(), Meter(1)
         )
 
         async def call() -> None:

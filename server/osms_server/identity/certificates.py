@@ -108,10 +108,16 @@ class ClientCertificates:
         self._kept: OrderedDict[bytes, ClientCertificate] = OrderedDict()
 
     def read(self, pem: bytes) -> ClientCertificate:
-        """Return what a certificate says; TLS has verified it."""
+        """Return what a certificate says, which TLS has verified.
+
+        Raises ValueError if it cannot be read as that of a client.
+        """
         found = self._kept.get(pem)
         if found is None:
-            found = read_certificate(pem)
+            try:
+                found = read_certificate(pem)
+            except Exception as exc:  # of names and extensions nobody foresaw, too
+                raise ValueError("It is no certificate of a client.") from exc
             if len(self._kept) >= CERTIFICATES_KEPT_MAX:
                 self._kept.popitem(last=False)
             self._kept[pem] = found

@@ -59,16 +59,20 @@ class Identification:
             raise unknown_caller("no_identity")
         return self._caller(await self._client(self._plain_client))
 
-    async def identify_again(self, context: Context) -> None:
-        """Raise RequestError CALLER_UNKNOWN if the caller of an open stream is not known any more.
+    async def identify_again(self, context: Context, since: datetime) -> Caller:
+        """Return who called a stream that began then, as the client is now.
 
-        A token that has run out since is let be: it was good when the stream began.
+        A token that has run out since is let be: it was good when the stream began. Raises
+        RequestError CALLER_UNKNOWN if the client is not known any more, or its tokens of then are
+        not taken any more.
         """
         shown = _certificate(context)
         if shown:
-            await self._certified(shown)
-        else:
-            await self._client(current_caller().client)
+            return await self._certified(shown)
+        record = await self._client(current_caller().client)
+        if record.tokens_from is not None and since < record.tokens_from:
+            raise unknown_caller("token_expired")
+        return self._caller(record)
 
     async def _certified(self, pem: bytes) -> Caller:
         try:

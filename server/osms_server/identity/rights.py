@@ -43,7 +43,8 @@ RIGHTS: Final[Mapping[str, frozenset[Role]]] = {
 """Who may call each RPC of the contract; one that does not stand here is not served."""
 
 SOURCE_SHOWN_MAX = 64
-_SEES_EVERY_SOURCE = frozenset({Role.FUND_OPERATOR, Role.AUDITOR})
+_MENDS_EVERY_SOURCE = frozenset({Role.FUND_OPERATOR})
+_SEES_EVERY_SOURCE = _MENDS_EVERY_SOURCE | {Role.AUDITOR}
 
 
 def check_role(caller: Caller, rpc: str) -> None:
@@ -53,7 +54,7 @@ def check_role(caller: Caller, rpc: str) -> None:
         raise RequestError(
             Reason.ERROR_REASON_ROLE_MISSING,
             "This client may not call that.",
-            {"rpc": rpc.partition("/")[2], "roles": ",".join(sorted(caller.roles))},
+            {"rpc": rpc.partition("/")[2], "roles": ",".join(sorted(roles))},
         )
 
 
@@ -79,12 +80,21 @@ def check_sender(source: str) -> None:
 
 
 def check_sources(sources: Iterable[str]) -> None:
-    """Raise RequestError unless the caller may see, and mend, what all these sources sent.
+    """Raise RequestError unless the caller may see what all these sources sent.
 
     Those who may only see some have to name one: the empty source stands for all.
     """
+    _check_own(sources, besides=_SEES_EVERY_SOURCE)
+
+
+def check_mended(sources: Iterable[str]) -> None:
+    """Raise RequestError unless the caller may mend what all these sources sent."""
+    _check_own(sources, besides=_MENDS_EVERY_SOURCE)
+
+
+def _check_own(sources: Iterable[str], *, besides: frozenset[Role]) -> None:
     caller = current_caller()
-    if _SEES_EVERY_SOURCE.isdisjoint(caller.roles):
+    if besides.isdisjoint(caller.roles):
         for source in sources:
             if source not in caller.sources:
                 raise _not_allowed(source)

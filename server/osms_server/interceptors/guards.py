@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import grpc
@@ -18,8 +19,8 @@ from osms_server.interceptors.errors import abort
 
 CONTRACT = "/osms.v1."
 """What the methods of the contract begin with."""
-IDENTIFIED_AGAIN_AFTER_S = 5.0
-"""How long a stream goes on after its client was disabled, if it moves at all."""
+IDENTIFIED_AGAIN_AFTER_S = 0.5
+"""How long a stream goes on by what its client was, if it moves at all."""
 DRAIN_S, DRAIN_SILENCE_S = 2.0, 0.1
 STOP_S, STOP_SILENCE_S = 4.0, 1.0
 """How long a stream may go on when the server stops, and how long it may be silent then."""
@@ -50,9 +51,14 @@ class Doorman:
         acting_from_now_on(caller)
         return self._gate
 
-    async def remain(self, context: Context) -> None:
-        """Raise RequestError if the caller of a stream is not known any more."""
-        await self._identification.identify_again(context)
+    async def remain(self, rpc: str, context: Context, since: datetime) -> None:
+        """Let a stream go on that began then, with what its caller may do by now.
+
+        Raises RequestError if the caller is not known any more, or may not call that any more.
+        """
+        caller = await self._identification.identify_again(context, since)
+        check_role(caller, rpc)
+        acting_from_now_on(caller)
 
 
 class Porch:
@@ -62,7 +68,7 @@ class Porch:
         """Return nothing to pass."""
         return nullcontext()
 
-    async def remain(self, context: Context) -> None:
+    async def remain(self, rpc: str, context: Context, since: datetime) -> None:
         """Let everybody stay."""
 
 
@@ -253,13 +259,14 @@ def _guarded_stream(behavior: Any, door: _Door, stopping: asyncio.Event) -> Any:
 def _now_and_then(door: _Door, context: Context) -> Callable[[], Awaitable[None]]:
     """Return what looks, at a message of a stream, whether its caller is still known."""
     loop = asyncio.get_running_loop()
+    since = datetime.now(UTC)
     due = loop.time() + IDENTIFIED_AGAIN_AFTER_S
 
     async def check() -> None:
         nonlocal due
         if loop.time() >= due:
             due = loop.time() + IDENTIFIED_AGAIN_AFTER_S
-            await door.doorman.remain(context)
+            await door.doorman.remain(door.rpc, context, since)
 
     return check
 

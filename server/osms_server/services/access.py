@@ -23,9 +23,6 @@ from osms_storage.clock import to_microseconds
 from osms_storage.store import Store
 
 _DAY_US = timedelta(days=1) // timedelta(microseconds=1)
-_TOLD_AT_ONCE = frozenset({Role.AUDITOR, Role.FUND_OPERATOR})
-"""Who is told of investigations at once."""
-
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -81,9 +78,9 @@ class AccessServicer(access_service_pb2_grpc.AccessServiceServicer):
 def shown_to_caller(now_us: int) -> Callable[[AccessContext], bool]:
     """Return what tells which accesses the caller is told of now, in microseconds since 1970 UTC.
 
-    Those of investigations only after their delay, unless it is an auditor or works at the Fund.
+    Those of investigations only after their delay, unless it is an auditor.
     """
-    if current_caller().roles & _TOLD_AT_ONCE:
+    if Role.AUDITOR in current_caller().roles:
         return lambda _: True
     # Others at once, even those of a gateway whose clock is ahead.
     return lambda context: (

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from osms.v1 import access_record_pb2, category_service_pb2_grpc
+from osms.v1 import access_record_pb2, category_service_pb2_grpc, core_pb2
 from osms.v1 import category_service_pb2 as pb
 from osms.values import almaty_date
 from osms_server import assignments, category_messages
@@ -20,6 +20,7 @@ from osms_server.identity.rights import check_sender
 from osms_server.inquiry import Inquiry
 from osms_server.law import Law, Laws
 from osms_server.logs import logger, places
+from osms_server.meter import Meter
 from osms_server.settings import Settings
 from osms_server.sync import DECEASED, Incoming, read_header
 from osms_storage import categories, syncs
@@ -45,13 +46,20 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
     """Takes syncs, releases held ones, and lists what is known."""
 
     def __init__(
-        self, store: Store, laws: Laws, inquiry: Inquiry, settings: Settings, recorder: Recorder
+        self,
+        store: Store,
+        laws: Laws,
+        inquiry: Inquiry,
+        settings: Settings,
+        recorder: Recorder,
+        meter: Meter,
     ) -> None:
         self._store = store
         self._laws = laws
         self._settings = settings
         self._inquiry = inquiry
         self._recorder = recorder
+        self._meter = meter
         # A sync that comes while another is compared and applied waits, then is judged.
         self._applying = asyncio.Lock()
         self._guard = ShrinkGuard(settings.snapshot_close_share_max, settings.snapshot_close_min)
@@ -328,6 +336,7 @@ class CategoryServicer(category_service_pb2_grpc.CategoryServiceServicer):
         self, request: pb.ListAssignmentsRequest, context: Context
     ) -> pb.ListAssignmentsResponse:
         """List one person's spans, and of which categories as far as the caller may know."""
+        self._meter.single(core_pb2.PURPOSE_UNSPECIFIED)
         now = self._store.clock()
         fields = Fields()
         iin = fields.iin(request.iin)

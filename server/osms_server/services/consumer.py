@@ -177,6 +177,7 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self, request: pb.ExplainConsumerRequest, context: Context
     ) -> pb.ExplainConsumerResponse:
         """Show how an answer came about."""
+        check_purpose(request.purpose)
         self._meter.single(request.purpose)
         async with self._lanes.desk.turn(context.peer()):
             iin, response = await self._explain(request)
@@ -221,7 +222,6 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
     async def _explain(
         self, request: pb.ExplainConsumerRequest
     ) -> tuple[int, pb.ExplainConsumerResponse]:
-        check_purpose(request.purpose)
         now = self._store.clock()
         fields = Fields()
         window = await self._laws.window(now)

@@ -8,7 +8,7 @@ from typing import Any
 
 import grpc
 
-from osms.v1 import access_record_pb2, payment_service_pb2_grpc
+from osms.v1 import access_record_pb2, core_pb2, payment_service_pb2_grpc
 from osms.v1 import payment_service_pb2 as pb
 from osms.values import almaty_date, parse_iins
 from osms_server import messages
@@ -16,9 +16,10 @@ from osms_server.access.recorder import Recorder
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import REFERENCE_MAX, Fields, clean
 from osms_server.grouping import Commit, RegisterWriter
-from osms_server.identity.rights import check_sender, check_sources
+from osms_server.identity.rights import check_mended, check_sender, check_sources
 from osms_server.intake import Room, in_order
 from osms_server.law import Laws
+from osms_server.meter import Meter
 from osms_server.payment_lists import PaymentLists
 from osms_server.registers import Checked, Refusal, check_register
 from osms_server.remedies import resolve, reverse
@@ -57,11 +58,14 @@ def _weight(received: _Received) -> int:
 class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
     """Takes registers, and shows and resolves what became of their lines."""
 
-    def __init__(self, store: Store, laws: Laws, settings: Settings, recorder: Recorder) -> None:
+    def __init__(
+        self, store: Store, laws: Laws, settings: Settings, recorder: Recorder, meter: Meter
+    ) -> None:
         self._store = store
         self._laws = laws
         self._lists = PaymentLists(store, laws)
         self._recorder = recorder
+        self._meter = meter
         self._settings = settings
         # One register at a time is checked, so that lookups wait for no more than a part of one,
         # and the first is written while the next is checked.
@@ -232,7 +236,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ResolveSuspenseRequest, context: Context
     ) -> pb.ResolveSuspenseResponse:
         """Correct or refund suspended lines."""
-        check_sources({item.source for item in request.resolutions})
+        check_mended(item.source for item in request.resolutions)
         fields = Fields()
         operator_reason = fields.text(
             request.operator_reason, "operator_reason", most=OPERATOR_REASON_MAX, required=True
@@ -266,7 +270,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ReversePaymentsRequest, context: Context
     ) -> pb.ReversePaymentsResponse:
         """Reverse payments, whole or in part."""
-        check_sources([request.source])
+        check_mended([request.source, *(line.payment.source for line in request.lines)])
         law = await self._laws.newest()
         today = almaty_date(self._store.clock())
         fields = Fields()
@@ -304,6 +308,7 @@ class PaymentServicer(payment_service_pb2_grpc.PaymentServiceServicer):
         self, request: pb.ListPaymentsRequest, context: Context
     ) -> pb.ListPaymentsResponse:
         """List the payments for one person."""
+        self._meter.single(core_pb2.PURPOSE_UNSPECIFIED)
         response = await self._lists.payments(request)
         await self._recorder.one(access_record_pb2.ACCESS_KIND_PAYMENTS, int(request.iin))
         return response

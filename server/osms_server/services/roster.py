@@ -17,6 +17,7 @@ from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError, limit_exceeded
 from osms_server.fields import Fields
 from osms_server.identity import current_caller
+from osms_server.identity.rights import check_purpose
 from osms_server.inquiry import Inquiry, View
 from osms_server.intake import Room
 from osms_server.law import Laws
@@ -143,6 +144,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         self, request: pb.GetRosterReportRequest, context: Context
     ) -> pb.GetRosterReportResponse:
         """Count the members by what they are on a day."""
+        check_purpose(core_pb2.PURPOSE_ROSTER)
         async with self._lanes.bulk.turn(context.peer()):
             return await self._report(request)
 
@@ -189,6 +191,7 @@ class RosterServicer(roster_service_pb2_grpc.RosterServiceServicer):
         self, request: pb.ListRosterMembersRequest, context: Context
     ) -> pb.ListRosterMembersResponse:
         """List members that pass the filters, with their answers."""
+        check_purpose(core_pb2.PURPOSE_ROSTER)
         async with self._lanes.bulk.turn(context.peer()):
             return await self._list(request)
 
