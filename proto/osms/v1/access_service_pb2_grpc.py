@@ -28,6 +28,7 @@ if _version_not_supported:
 class AccessServiceStub(object):
     """Tells who looked at a person's data, and proves that the access log is whole.
 
+    Who calls must be known and have the role for it, as in ConsumerService; to look is an access, too.
     What was answered a moment ago may take a few seconds to be listed. UNAVAILABLE
     (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     """
@@ -53,6 +54,7 @@ class AccessServiceStub(object):
 class AccessServiceServicer(object):
     """Tells who looked at a person's data, and proves that the access log is whole.
 
+    Who calls must be known and have the role for it, as in ConsumerService; to look is an access, too.
     What was answered a moment ago may take a few seconds to be listed. UNAVAILABLE
     (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     """
@@ -99,6 +101,7 @@ def add_AccessServiceServicer_to_server(servicer, server):
 class AccessService(object):
     """Tells who looked at a person's data, and proves that the access log is whole.
 
+    Who calls must be known and have the role for it, as in ConsumerService; to look is an access, too.
     What was answered a moment ago may take a few seconds to be listed. UNAVAILABLE
     (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     """

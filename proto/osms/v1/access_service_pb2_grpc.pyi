@@ -29,6 +29,7 @@ GRPC_VERSION: str
 class AccessServiceStub:
     """Tells who looked at a person's data, and proves that the access log is whole.
 
+    Who calls must be known and have the role for it, as in ConsumerService; to look is an access, too.
     What was answered a moment ago may take a few seconds to be listed. UNAVAILABLE
     (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     """
@@ -52,6 +53,7 @@ class AccessServiceStub:
 class AccessServiceAsyncStub(AccessServiceStub):
     """Tells who looked at a person's data, and proves that the access log is whole.
 
+    Who calls must be known and have the role for it, as in ConsumerService; to look is an access, too.
     What was answered a moment ago may take a few seconds to be listed. UNAVAILABLE
     (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     """
@@ -71,6 +73,7 @@ class AccessServiceAsyncStub(AccessServiceStub):
 class AccessServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tells who looked at a person's data, and proves that the access log is whole.
 
+    Who calls must be known and have the role for it, as in ConsumerService; to look is an access, too.
     What was answered a moment ago may take a few seconds to be listed. UNAVAILABLE
     (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be read.
     """

@@ -27,6 +27,10 @@ if _version_not_supported:
 
 class CategoryServiceStub(object):
     """Takes the categories of people for whom the state pays, who are exempt, or who died.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A client sends for the
+    sources it is named for; of others it may neither send nor assign anything. PERMISSION_DENIED:
+    ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     def __init__(self, channel):
@@ -64,6 +68,10 @@ class CategoryServiceStub(object):
 
 class CategoryServiceServicer(object):
     """Takes the categories of people for whom the state pays, who are exempt, or who died.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A client sends for the
+    sources it is named for; of others it may neither send nor assign anything. PERMISSION_DENIED:
+    ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     def SyncCategories(self, request_iterator, context):
@@ -107,8 +115,9 @@ class CategoryServiceServicer(object):
 
     def ListAssignments(self, request, context):
         """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-        category it is, and who says so, is told to operators of the Fund only; the person's own portal
-        is told the codes that are not restricted.
+        category it is, and who says so, is told to operators of the Fund only. The person's own portal
+        is told the codes of a kind of which none is restricted: codes of some spans alone would tell
+        what the others are.
 
         INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
         """
@@ -154,6 +163,10 @@ def add_CategoryServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class CategoryService(object):
     """Takes the categories of people for whom the state pays, who are exempt, or who died.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A client sends for the
+    sources it is named for; of others it may neither send nor assign anything. PERMISSION_DENIED:
+    ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     @staticmethod

@@ -27,7 +27,12 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class CategoryServiceStub:
-    """Takes the categories of people for whom the state pays, who are exempt, or who died."""
+    """Takes the categories of people for whom the state pays, who are exempt, or who died.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A client sends for the
+    sources it is named for; of others it may neither send nor assign anything. PERMISSION_DENIED:
+    ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -56,15 +61,21 @@ class CategoryServiceStub:
     """Lists the categories of the reference data; restricted ones only to operators of the Fund."""
     ListAssignments: _grpc.UnaryUnaryMultiCallable[_category_service_pb2.ListAssignmentsRequest, _category_service_pb2.ListAssignmentsResponse]
     """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-    category it is, and who says so, is told to operators of the Fund only; the person's own portal
-    is told the codes that are not restricted.
+    category it is, and who says so, is told to operators of the Fund only. The person's own portal
+    is told the codes of a kind of which none is restricted: codes of some spans alone would tell
+    what the others are.
 
     INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
     """
 
 @_typing.type_check_only
 class CategoryServiceAsyncStub(CategoryServiceStub):
-    """Takes the categories of people for whom the state pays, who are exempt, or who died."""
+    """Takes the categories of people for whom the state pays, who are exempt, or who died.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A client sends for the
+    sources it is named for; of others it may neither send nor assign anything. PERMISSION_DENIED:
+    ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SyncCategories: _aio.StreamStreamMultiCallable[_category_service_pb2.SyncCategoriesRequest, _category_service_pb2.SyncCategoriesResponse]  # type: ignore[assignment]
@@ -90,14 +101,20 @@ class CategoryServiceAsyncStub(CategoryServiceStub):
     """Lists the categories of the reference data; restricted ones only to operators of the Fund."""
     ListAssignments: _aio.UnaryUnaryMultiCallable[_category_service_pb2.ListAssignmentsRequest, _category_service_pb2.ListAssignmentsResponse]  # type: ignore[assignment]
     """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-    category it is, and who says so, is told to operators of the Fund only; the person's own portal
-    is told the codes that are not restricted.
+    category it is, and who says so, is told to operators of the Fund only. The person's own portal
+    is told the codes of a kind of which none is restricted: codes of some spans alone would tell
+    what the others are.
 
     INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
     """
 
 class CategoryServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes the categories of people for whom the state pays, who are exempt, or who died."""
+    """Takes the categories of people for whom the state pays, who are exempt, or who died.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A client sends for the
+    sources it is named for; of others it may neither send nor assign anything. PERMISSION_DENIED:
+    ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
+    """
 
     @_abc_1.abstractmethod
     def SyncCategories(
@@ -151,8 +168,9 @@ class CategoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_category_service_pb2.ListAssignmentsResponse, _abc.Awaitable[_category_service_pb2.ListAssignmentsResponse]]:
         """Lists the spans of one person during which the state pays, or care is paid on a visit. Which
-        category it is, and who says so, is told to operators of the Fund only; the person's own portal
-        is told the codes that are not restricted.
+        category it is, and who says so, is told to operators of the Fund only. The person's own portal
+        is told the codes of a kind of which none is restricted: codes of some spans alone would tell
+        what the others are.
 
         INVALID_ARGUMENT: IIN_INVALID, INVALID_REQUEST, KNOWN_AT_IN_FUTURE.
         """

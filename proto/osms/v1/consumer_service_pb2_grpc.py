@@ -150,7 +150,7 @@ class ConsumerServiceServicer(object):
         client that folds them into the states has what BatchLookupConsumers answers for today, as of
         the revision of the last checkpoint. The stream does not end unless by an error.
 
-        A change is found a moment after its revision. A client that reads slowly is served at its own
+        The first states count as people in bulk for ROSTER. A change is found a moment after its revision. A client that reads slowly is served at its own
         pace. After a broken stream go on from the last resume token.
 
         INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field

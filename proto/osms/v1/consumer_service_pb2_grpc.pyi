@@ -81,7 +81,7 @@ class ConsumerServiceStub:
     client that folds them into the states has what BatchLookupConsumers answers for today, as of
     the revision of the last checkpoint. The stream does not end unless by an error.
 
-    A change is found a moment after its revision. A client that reads slowly is served at its own
+    The first states count as people in bulk for ROSTER. A change is found a moment after its revision. A client that reads slowly is served at its own
     pace. After a broken stream go on from the last resume token.
 
     INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
@@ -157,7 +157,7 @@ class ConsumerServiceAsyncStub(ConsumerServiceStub):
     client that folds them into the states has what BatchLookupConsumers answers for today, as of
     the revision of the last checkpoint. The stream does not end unless by an error.
 
-    A change is found a moment after its revision. A client that reads slowly is served at its own
+    The first states count as people in bulk for ROSTER. A change is found a moment after its revision. A client that reads slowly is served at its own
     pace. After a broken stream go on from the last resume token.
 
     INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field
@@ -260,7 +260,7 @@ class ConsumerServiceServicer(metaclass=_abc_1.ABCMeta):
         client that folds them into the states has what BatchLookupConsumers answers for today, as of
         the revision of the last checkpoint. The stream does not end unless by an error.
 
-        A change is found a moment after its revision. A client that reads slowly is served at its own
+        The first states count as people in bulk for ROSTER. A change is found a moment after its revision. A client that reads slowly is served at its own
         pace. After a broken stream go on from the last resume token.
 
         INVALID_ARGUMENT: IIN_INVALID, RESUME_TOKEN_INVALID, or INVALID_REQUEST with all field

@@ -30,6 +30,10 @@ class PaymentServiceStub(object):
 
     A register's key is its source and reference, for ever. A line is exactly one of accepted,
     suspended, corrected, refunded; together they always equal what was declared.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A loader sends for the
+    sources it is named for, sees what they sent, and mends that; an operator of the Fund sees and
+    mends everything. PERMISSION_DENIED: ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     def __init__(self, channel):
@@ -80,6 +84,10 @@ class PaymentServiceServicer(object):
 
     A register's key is its source and reference, for ever. A line is exactly one of accepted,
     suspended, corrected, refunded; together they always equal what was declared.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A loader sends for the
+    sources it is named for, sees what they sent, and mends that; an operator of the Fund sees and
+    mends everything. PERMISSION_DENIED: ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     def IngestRegisters(self, request_iterator, context):
@@ -206,6 +214,10 @@ class PaymentService(object):
 
     A register's key is its source and reference, for ever. A line is exactly one of accepted,
     suspended, corrected, refunded; together they always equal what was declared.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A loader sends for the
+    sources it is named for, sees what they sent, and mends that; an operator of the Fund sees and
+    mends everything. PERMISSION_DENIED: ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     @staticmethod

@@ -31,6 +31,10 @@ class PaymentServiceStub:
 
     A register's key is its source and reference, for ever. A line is exactly one of accepted,
     suspended, corrected, refunded; together they always equal what was declared.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A loader sends for the
+    sources it is named for, sees what they sent, and mends that; an operator of the Fund sees and
+    mends everything. PERMISSION_DENIED: ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     @_typing.overload
@@ -89,6 +93,10 @@ class PaymentServiceAsyncStub(PaymentServiceStub):
 
     A register's key is its source and reference, for ever. A line is exactly one of accepted,
     suspended, corrected, refunded; together they always equal what was declared.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A loader sends for the
+    sources it is named for, sees what they sent, and mends that; an operator of the Fund sees and
+    mends everything. PERMISSION_DENIED: ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -143,6 +151,10 @@ class PaymentServiceServicer(metaclass=_abc_1.ABCMeta):
 
     A register's key is its source and reference, for ever. A line is exactly one of accepted,
     suspended, corrected, refunded; together they always equal what was declared.
+
+    Who calls must be known and have the role for it, as in ConsumerService. A loader sends for the
+    sources it is named for, sees what they sent, and mends that; an operator of the Fund sees and
+    mends everything. PERMISSION_DENIED: ROLE_MISSING, SOURCE_NOT_ALLOWED, before anything else.
     """
 
     @_abc_1.abstractmethod

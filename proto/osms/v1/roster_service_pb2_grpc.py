@@ -30,7 +30,8 @@ class RosterServiceStub(object):
     not seen for long, and what that does to the money of the clinic.
 
     A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
-    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    It is no fact about a person and changes no answer. Who calls must be known and have the role for
+    it, as in ConsumerService, and for answers the purpose ROSTER. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
@@ -63,7 +64,8 @@ class RosterServiceServicer(object):
     not seen for long, and what that does to the money of the clinic.
 
     A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
-    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    It is no fact about a person and changes no answer. Who calls must be known and have the role for
+    it, as in ConsumerService, and for answers the purpose ROSTER. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
@@ -141,7 +143,8 @@ class RosterService(object):
     not seen for long, and what that does to the money of the clinic.
 
     A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
-    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    It is no fact about a person and changes no answer. Who calls must be known and have the role for
+    it, as in ConsumerService, and for answers the purpose ROSTER. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """

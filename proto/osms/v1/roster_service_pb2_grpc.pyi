@@ -31,7 +31,8 @@ class RosterServiceStub:
     not seen for long, and what that does to the money of the clinic.
 
     A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
-    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    It is no fact about a person and changes no answer. Who calls must be known and have the role for
+    it, as in ConsumerService, and for answers the purpose ROSTER. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
@@ -77,7 +78,8 @@ class RosterServiceAsyncStub(RosterServiceStub):
     not seen for long, and what that does to the money of the clinic.
 
     A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
-    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    It is no fact about a person and changes no answer. Who calls must be known and have the role for
+    it, as in ConsumerService, and for answers the purpose ROSTER. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
@@ -119,7 +121,8 @@ class RosterServiceServicer(metaclass=_abc_1.ABCMeta):
     not seen for long, and what that does to the money of the clinic.
 
     A roster is a list that a client keeps: nobody else sees it, and another's may have the same code.
-    It is no fact about a person and changes no answer. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
+    It is no fact about a person and changes no answer. Who calls must be known and have the role for
+    it, as in ConsumerService, and for answers the purpose ROSTER. Every RPC answers UNAVAILABLE (STORE_UNAVAILABLE, with RetryInfo) while the store cannot be used. That
     says nothing about anybody: never store it as "not insured". Reports and pages may also answer
     RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) where too many wait already.
     """
