@@ -1,6 +1,7 @@
 """Callers of tests that work without a socket, and an access log that they do not keep."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from osms.v1 import core_pb2
 from osms.v1.access_record_pb2 import PackedAccess, SingleAccess
@@ -15,6 +16,9 @@ CLINIC = Caller(
     quota="national",
 )
 """One that may ask for every purpose."""
+
+OPERATOR = replace(CLINIC, client="fund", roles=frozenset({Role.FUND_OPERATOR}))
+"""One that is told restricted categories."""
 
 
 class Forgetful:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, SmallInteger, Table, Text, select
+from sqlalchemy import Boolean, Column, LargeBinary, SmallInteger, Table, Text, select
 
 from osms_storage.engines import bulk_insert
 from osms_storage.schema import metadata
@@ -39,6 +39,8 @@ def _value(column: Column[Any], number: int) -> Any:
         return f"{TEXTS[number % len(TEXTS)]}{number}"
     if isinstance(column.type, LargeBinary):
         return BLOBS[number % len(BLOBS)]
+    if isinstance(column.type, Boolean):
+        return number % 2 == 1
     if column.name == "period":
         return PERIOD
     if isinstance(column.type, SmallInteger):

@@ -1,5 +1,6 @@
 """Reports and pages of rosters while facts arrive: each says truthfully what it stands on."""
 
+from dataclasses import replace
 from datetime import date
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,7 +10,7 @@ import pytest
 from osms.v1 import roster_service_pb2 as pb
 from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError
-from osms_server.identity import Caller, acting_as
+from osms_server.identity import acting_as
 from osms_server.inquiry import Inquiry, View
 from osms_server.law import Laws
 from osms_server.services import RosterServicer, roster
@@ -109,7 +110,7 @@ async def test_nobody_sees_another_client_s_roster(new_store: StoreFactory) -> N
     async with new_store(clock_at(DAY)) as store:
         servicer = await busy_servicer(store)
         request = pb.GetRosterReportRequest(roster="a")
-        with acting_as(Caller("hospital")), pytest.raises(RequestError) as caught:
+        with acting_as(replace(CLINIC, client="hospital")), pytest.raises(RequestError) as caught:
             await servicer.GetRosterReport(request, CONTEXT)
         assert caught.value.reason == Reason.ERROR_REASON_ROSTER_NOT_FOUND
         assert (await servicer.GetRosterReport(request, CONTEXT)).members == 4

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from osms.v1 import category_service_pb2 as pb
+from osms_server.identity import acting_as
 from osms_server.inquiry import Inquiry
 from osms_server.law import Laws
 from osms_server.meter import Meter
@@ -22,7 +24,7 @@ from osms_storage.errors import OutdatedComparisonError, RunAbandonedError
 from osms_storage.ledgers import read_ledgers
 from osms_storage.schema import staged_change, staged_protection, staged_record, sync_run
 from osms_storage.store import Store
-from tests.callers import forgetful_recorder
+from tests.callers import CLINIC, forgetful_recorder
 from tests.storage.conftest import StoreFactory
 from tests.storage.world import (
     LABOUR,
@@ -258,8 +260,9 @@ async def test_a_client_that_leaves_amid_the_commit_does_not_take_it_back(
         )
 
         async def call() -> None:
-            async for _ in servicer.SyncCategories(requests(), cast(Any, None)):
-                pass
+            with acting_as(replace(CLINIC, sources=frozenset({"state_corporation", "labour"}))):
+                async for _ in servicer.SyncCategories(requests(), cast(Any, None)):
+                    pass
 
         leaving = asyncio.create_task(call())
         await comparing.wait()
