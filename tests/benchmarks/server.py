@@ -99,6 +99,11 @@ def _handlers() -> grpc.GenericRpcHandler:
     )
 
 
+def reach_no_quota() -> None:
+    """Let this process count what is asked, and never find it too much."""
+    quotas.CLASSES = dict.fromkeys(quotas.CLASSES, UNREACHED)
+
+
 def _settings(store: str, folder: Path) -> Settings:
     identities = folder / "identities"
     return Settings(
@@ -127,6 +132,6 @@ async def _serve(settings: Settings) -> None:
 
 if __name__ == "__main__":
     collect_rarely()
-    quotas.CLASSES = dict.fromkeys(quotas.CLASSES, UNREACHED)
+    reach_no_quota()
     given = _settings(sys.argv[1], Path(sys.argv[2]))
     run_command(_serve(given), uvloop=given.uvloop)
