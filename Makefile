@@ -75,10 +75,11 @@ bench: install h2load ## Measure beside controls; writes bench.json (a part: ONL
 profile: install h2load ## Show what a lookup costs, stage by stage (a part: ENGINES=sqlite)
 	OSMS_BENCH_ENGINES="$(ENGINES)" $(PY) -m tests.benchmarks.profile
 
-h2load: # the load that bounds nothing; root installs it, others are told how
-	@command -v h2load >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
-	then apt-get update -qq && apt-get install -qq -y --no-install-recommends nghttp2-client; \
-	else echo "h2load is missing: apt-get install nghttp2-client" >&2; exit 1; fi
+h2load: # the load that bounds nothing, and nghttpx; root installs them, others are told how
+	@command -v h2load >/dev/null && PATH="$$PATH:/usr/sbin" command -v nghttpx >/dev/null || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; \
+	then apt-get update -qq && apt-get install -qq -y --no-install-recommends nghttp2-client \
+	nghttp2-proxy; \
+	else echo "missing: apt-get install nghttp2-client nghttp2-proxy" >&2; exit 1; fi
 
 month: SCALE ?= 0.1
 month: install ## Run a national month on PostgreSQL at SCALE (1: 9,000,000 payments), and extrapolate

@@ -13,13 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.benchmarks import data
+from tests.benchmarks import data, h2load, proxy
 from tests.benchmarks.batches import measure_batches
 from tests.benchmarks.connections import raise_file_limit
+from tests.benchmarks.cost import measure_cost
 from tests.benchmarks.figures import Figure, keep, show
 from tests.benchmarks.footprint import measure_footprint
 from tests.benchmarks.growth import measure_growth
-from tests.benchmarks.h2load import check_installed
 from tests.benchmarks.ingestion import measure_ingestion, pay
 from tests.benchmarks.lookups import measure_lookups
 from tests.benchmarks.memory import measure_memory
@@ -36,6 +36,7 @@ PEOPLE = int(os.environ.get("OSMS_BENCH_PEOPLE", "20000"))
 Measurement = Callable[[Subject, list[str]], Awaitable[list[Figure]]]
 RATES: dict[str, Measurement] = {
     "lookup": measure_lookups,
+    "cost": measure_cost,
     "batch": measure_batches,
     "web": measure_web,
     "ingest": measure_ingestion,
@@ -78,7 +79,8 @@ def _subjects(count: int, engine: str, postgres: Postgres | None) -> Iterator[li
 
 def main() -> None:
     """Run the chosen measurements, on each chosen engine in turn."""
-    check_installed()
+    h2load.check_installed()
+    proxy.program()
     raise_file_limit()
     engines = chosen_engines()
     wanted = chosen("OSMS_BENCH_ONLY", (*RATES, *FRESH))

@@ -15,7 +15,8 @@ SETTLES_S = 2.0
 LOADED = Concurrency(8, 8)
 LOADED_LOOKUPS = 20_000
 VARIED_LOOKUPS = 2_000
-IDLE = 1_000
+IDLE = 700
+"""Fewer than a worker takes."""
 TURNS = 3
 TURN_LOOKUPS = 5_000
 

@@ -108,7 +108,13 @@ def _real_gateway() -> Iterator[Subject]:
         check_cores(gateway.process.pid, {core})
         check_cores(postgres.postmaster(), cores)
         yield Subject(
-            "postgresql", store, gateway.target, gateway.process.pid, postgres.postmaster()
+            "postgresql",
+            store,
+            gateway.target,
+            "",
+            gateway.identities,
+            gateway.process.pid,
+            postgres.postmaster(),
         )
 
 

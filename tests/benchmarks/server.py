@@ -1,7 +1,8 @@
 """A gateway with empty RPCs beside its own, as controls.
 
 The empty RPCs parse the same requests, but ask nothing. That for one person sends an empty message;
-that for many builds an answer for each, with the fields that a real one has.
+that for many builds an answer for each, with the fields that a real one has. Quotas are counted,
+but never reached: nobody asks as often as a benchmark.
 """
 
 import asyncio
@@ -15,9 +16,12 @@ import grpc
 
 from osms.v1 import consumer_service_pb2 as pb
 from osms.v1 import core_pb2
+from osms_server import quotas
 from osms_server.bootstrap import collect_rarely, running_gateway
 from osms_server.console import run_command
+from osms_server.quotas import QuotaClass
 from osms_server.settings import Settings
+from tests.benchmarks.bare import bare_lookups
 
 SERVICE = "osms.benchmarks.Empty"
 
@@ -31,6 +35,16 @@ ANSWER = core_pb2.Eligibility(
     covered_through="2027-02-28",
     decision_id="0123456789abcdef-0",
     next_step=core_pb2.NextStep(code=core_pb2.NEXT_STEP_CODE_NONE),
+)
+
+
+MANY = 1_000_000_000
+UNREACHED = QuotaClass(
+    questions_per_s=MANY,
+    questions_burst=MANY,
+    people_per_minute=MANY,
+    people_burst=MANY,
+    misses=MANY,
 )
 
 
@@ -85,15 +99,39 @@ def _handlers() -> grpc.GenericRpcHandler:
     )
 
 
+def reach_no_quota() -> None:
+    """Let this process count what is asked, and never find it too much."""
+    quotas.CLASSES = dict.fromkeys(quotas.CLASSES, UNREACHED)
+
+
+def _settings(store: str, folder: Path) -> Settings:
+    identities = folder / "identities"
+    return Settings(
+        store=store,
+        listen="127.0.0.1:0",
+        certificate=identities / "server" / "certificate.pem",
+        certificate_key=identities / "server" / "key.pem",
+        client_authorities=identities / "ca.pem",
+        plain_listen="127.0.0.1:0",
+        plain_client="developer",
+        access_log=folder / "access",
+        test_clock=folder / "clock",
+    )
+
+
 async def _serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
-    async with running_gateway(settings, [_handlers()]) as gateway:
-        print(gateway.address, flush=True)
+    async with (
+        bare_lookups(settings) as bare,
+        running_gateway(settings, [_handlers(), bare]) as gateway,
+    ):
+        print(gateway.plain_address, gateway.address, flush=True)
         await stopping.wait()
 
 
 if __name__ == "__main__":
     collect_rarely()
-    given = Settings(store=sys.argv[1], listen="127.0.0.1:0", test_clock=Path(sys.argv[2]))
+    reach_no_quota()
+    given = _settings(sys.argv[1], Path(sys.argv[2]))
     run_command(_serve(given), uvloop=given.uvloop)

@@ -34,7 +34,11 @@ class Subject:
     store: str
     """File or URL."""
     address: str
-    """Host and port."""
+    """Host and port, of the door where plain text is spoken: whoever comes is `developer`."""
+    tls_address: str
+    """Host and port, of the door where clients show certificates."""
+    identities: Path
+    """Folder of those that `osms init --development` makes."""
     process: int
     """Process id of the gateway."""
     postmaster: int | None
@@ -79,24 +83,25 @@ def running_subject(engine: str, folder: Path, postgres: Postgres | None) -> Ite
         store, postmaster = postgres.url(postgres.create()), postgres.postmaster()
     else:
         store, postmaster = str(folder / "store.db"), None
-    clock = folder / "clock"
+    clock, identities = folder / "clock", folder / "identities"
     clock.write_text(NOW)
     osms = [sys.executable, "-m", "osms_client.cli"]
     init = [*osms, "init", "--store", store, "--test-clock", str(clock)]
-    subprocess.run(init, check=True, capture_output=True)
-    command = [sys.executable, "-m", "tests.benchmarks.server", store, str(clock)]
+    subprocess.run([*init, "--development", str(identities)], check=True, capture_output=True)
+    command = [sys.executable, "-m", "tests.benchmarks.server", store, str(folder)]
     core = gateway_core()
     with pinned(core):
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     with server:
         try:
             assert server.stdout is not None
-            address = server.stdout.readline().strip()
-            if not address:
+            addresses = server.stdout.readline().split()
+            if not addresses:
                 raise RuntimeError("the gateway did not start")
             check_cores(server.pid, {core})
             if postmaster is not None:
                 check_cores(postmaster, _CORES)
-            yield Subject(engine, store, address, server.pid, postmaster)
+            plain, tls = addresses
+            yield Subject(engine, store, plain, tls, identities, server.pid, postmaster)
         finally:
             server.terminate()
