@@ -10,7 +10,7 @@ from tests.fuzz.mutation import mutations
 from tests.fuzz.readers import CORPUS, all_readers, seeds_of
 from tests.fuzz.wire import inputs
 
-READ, SENT = 400, 600
+READ, SENT = 250, 400
 SEED = 1
 
 

@@ -107,6 +107,18 @@ async def test_a_store_of_a_newer_schema_is_refused(copy: Copy) -> None:
         await migrate(path)
 
 
+async def test_asking_for_the_schema_again_leaves_nothing_behind(copy: Copy) -> None:
+    """Health asks once a second, for ever: the engine prepares its statement once."""
+    async with Store(copy()) as store:
+        await check_schema(store)
+        prepared = store._reader.sync_engine._compiled_cache  # nothing public tells its size
+        assert prepared is not None
+        before = len(prepared)
+        for _ in range(5):
+            await check_schema(store)
+        assert len(prepared) == before
+
+
 async def test_every_partition_has_the_key_of_a_payment(postgres: Postgres, copy: Copy) -> None:
     """PostgreSQL holds payments by year; no row is in the store twice, whichever year it is of."""
     url = copy()

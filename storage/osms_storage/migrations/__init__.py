@@ -5,15 +5,16 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, column, select, table
 
 from osms_storage.engines import engine_for
 from osms_storage.errors import SchemaMismatchError
 from osms_storage.private_files import make_file
 from osms_storage.store import Store
 from osms_storage.urls import store_file, store_url
+
+_VERSION = table("alembic_version", column("version_num"))
 
 
 def _config() -> Config:
@@ -33,7 +34,12 @@ def expected_schema() -> str:
 
 def schema_of(connection: Connection) -> str | None:
     """Return the schema revision of a store; None if it has none."""
-    return MigrationContext.configure(connection).get_current_revision()
+    # Not by a MigrationContext: each makes a table of its own, and health asks once a second, so
+    # that an engine's cache filled with hundreds of statements that nobody asks for again.
+    if not connection.dialect.has_table(connection, _VERSION.name):
+        return None
+    found: str | None = connection.scalar(select(_VERSION.c.version_num))
+    return found
 
 
 async def migrate(store: str, target: str = "head") -> str | None:
