@@ -25,7 +25,7 @@ run: install ## The same set-up, then keep serving
 	$(PY) -m osms_seeds.demo --people $(PEOPLE) --seed $(SEED) --keep-serving
 
 test: install ## Run every test that needs only Python
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 test-node: install ## Run the test of a foreign client, @grpc/grpc-js (needs node and npm)
 	cd tests/foreign/node && npm ci --silent

@@ -253,7 +253,10 @@ def large_calls(stubs: Stubs) -> Iterator[tuple[Any, str, str]]:
         source=registers.SENDER,
         reversal_reference="R-1",
         reversed_on="2026-01-15",
-        lines=[pb.ReversalLine(line_no=number) for number in range(1, 10_002)],
+        lines=[
+            pb.ReversalLine(line_no=number, payment=pb.PaymentKey(source=registers.SENDER))
+            for number in range(1, 10_002)
+        ],
     )
     yield lambda: stubs.payments.ReversePayments(reversal), "lines_max", "lines"
 

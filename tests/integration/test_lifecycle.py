@@ -1,6 +1,7 @@
 """A gateway that starts, is asked how it is, is stopped, and is killed."""
 
 import asyncio
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def test_health_says_serving_for_the_whole_and_for_each_service(stubs: Stubs, se
 
 
 async def test_health_knows_every_service_from_the_first_call_on(
-    prepared_store: Path, monkeypatch: pytest.MonkeyPatch
+    prepared_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gateway takes calls only when health can say how it is, however long the store takes."""
 
@@ -73,7 +74,8 @@ async def test_health_knows_every_service_from_the_first_call_on(
         await check_schema(store)
 
     monkeypatch.setattr("osms_server.bootstrap.check_schema", slow_check)
-    settings = Settings(store=str(prepared_store), listen="127.0.0.1:0", plain_client="developer")
+    store = str(shutil.copy(prepared_store, tmp_path))
+    settings = Settings(store=store, listen="127.0.0.1:0", plain_client="developer")
     async with (
         bootstrap.running_gateway(settings) as gateway,
         grpc.aio.insecure_channel(gateway.address) as channel,

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from osms.v1 import core_pb2
 from osms_server.buckets import FORGETS_EVERY_S, ROUNDING, Buckets
 from osms_server.errors import Reason, RequestError
-from osms_server.identity import Caller, acting_as
+from osms_server.identity import Caller
 from osms_server.interceptors.errors import status_of
-from osms_server.meter import Meter
 from osms_server.quotas import CLASSES, Quotas
 from tests.hands import Hands
 
@@ -164,13 +163,3 @@ def test_full_buckets_are_forgotten() -> None:
     hands.move(FORGETS_EVERY_S)
     buckets.take(0, 1, per_s=1, burst=10)
     assert len(buckets) == 1
-
-
-def test_without_identities_nothing_is_counted() -> None:
-    """Work that is done for nobody is not metered; a client's is."""
-    meter = Meter(1, Hands())
-    for _ in range(2 * CLASSES["clinic"].questions_burst):
-        meter.single(RECEPTION)
-        meter.note(1, 1)
-    with acting_as(CLINIC):
-        assert let_through(lambda: meter.single(RECEPTION)) == CLASSES["clinic"].questions_burst
