@@ -217,7 +217,7 @@ def test_a_backup_while_registers_stream_in_is_a_whole_revision(
     sending = threading.Thread(target=send)
     sending.start()
     assert first.wait(30)
-    out = str(tmp_path / "backup.tar")
+    out, before = str(tmp_path / "backup.tar"), len(sent)
     done = osms("backup", "--store", gateway.store, "--out", out)
     ended.set()
     sending.join()
