@@ -82,7 +82,7 @@ _CONTENTS = [call.SerializeToString() if call is not None else b"" for call in C
 
 
 def inputs(count: int, seed: int, *, storms: bool = True) -> Iterator[bytes]:
-    """Yield what is sent on a connection, from its first byte on; `storms` of resets, too, or not."""
+    """Yield what is sent on a connection, from its first byte on, with or without storms."""
     chance = Random(seed)
     whole = [whole_call(path, 1, content) for path, content in zip(CALLS, _CONTENTS, strict=True)]
     contents = mutations(_CONTENTS, count, seed)
