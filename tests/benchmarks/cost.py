@@ -32,7 +32,8 @@ CLIENT = "developer"
 STRIDE_PEOPLE = 7_919
 SHIPPED_IN_S = 1.5
 """The access log goes into the store within a second."""
-AIM = 0.70
+AIMS = {"c64": "; aim 0.70", "c1": ""}
+"""One alone waits for a disk with each question."""
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ async def _proxies(subject: Subject) -> AsyncIterator[tuple[Proxy, Proxy]]:
 
 def _figures(engine: str, load: str, turns: dict[str, _Turns]) -> list[Figure]:
     pairs = {
-        f"cost_{load}": ("tls", "bare", f"all of it; control: nothing of it; aim {AIM:.2f}"),
+        f"cost_{load}": ("tls", "bare", f"all of it; control: nothing of it{AIMS[load]}"),
         f"cost_{load}_rights": ("rights", "bare", "identities, rights, quotas; control: without"),
         f"cost_{load}_log": ("log", "rights", "and the access log; control: without"),
         f"cost_{load}_tls": ("tls", "log", "and TLS with certificates; control: plain text"),
