@@ -46,11 +46,13 @@ class Watched:
             abort(context, grpc.StatusCode.NOT_FOUND, stream)
         if stream == "RESUME_TOKEN_EXPIRED":
             abort(context, grpc.StatusCode.OUT_OF_RANGE, stream)
+        stays = not self.streams
+        # Before anything is told: of one who leaves at once nothing more is asked here.
+        if stays and not context.add_callback(self.ended.set):
+            self.ended.set()
         yield from stream
-        if self.streams:
+        if not stays:
             abort(context, grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
-        if not context.add_callback(self.ended.set):
-            self.ended.set()  # it had been left before
         self.ended.wait(10)
 
 
