@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from osms.v1 import category_service_pb2, payment_service_pb2, roster_service_pb2
+from osms.v1 import category_service_pb2, core_pb2, payment_service_pb2, roster_service_pb2
 from osms.v1 import consumer_service_pb2 as pb
 from osms_server.identity import Role
 from tests.integration import lookups, registers, rosters
@@ -27,7 +27,7 @@ def fortress(prepared_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """A gateway with clients who have their own work to do."""
     built = Fortress(tmp_path_factory.mktemp("fortress"))
     clients = [
-        *(client(name, Role.MIS) for name in ("clinic-5", "clinic-6")),
+        *(client(name, Role.MIS) for name in ("clinic-5", "clinic-6", "former-clinic")),
         *(
             client(name, Role.PAYMENT_LOADER, sources=SENDER)
             for name in ("cashier", "former-cashier", "former-sender")
@@ -74,6 +74,27 @@ def test_what_was_taken_from_a_client_is_taken_from_its_streams(
         fortress.know(replace(former, **nothing))
         failure = end_while_sending(stream, register)
         assert (failure.status, failure.reason) == (grpc.StatusCode.PERMISSION_DENIED, reason)
+        stream.break_off()
+
+
+def test_a_purpose_that_was_taken_away_is_gone_amid_a_stream(fortress: Fortress) -> None:
+    """What a stream began with is what its first message said, not what its client may ask for."""
+    former = fortress.record("former-clinic")
+    options = pb.LookupOptions(purpose=core_pb2.PURPOSE_RECEPTION)
+    item = pb.LookupItem(iin=new_iin())
+
+    def chunk() -> pb.StreamLookupConsumersRequest:
+        return pb.StreamLookupConsumersRequest(items=[item])
+
+    first = chunk()
+    first.options.CopyFrom(options)
+    with fortress.by_token("former-clinic") as stubs:
+        stream = Sender(stubs.consumers.StreamLookupConsumers)
+        stream.send(first)
+        assert len(next(stream.call).results) == 1
+        fortress.know(replace(former, purposes=frozenset({"ROSTER"})))
+        failure = end_while_sending(stream, chunk)
+        assert failure.reason == "PURPOSE_NOT_ALLOWED"
         stream.break_off()
 
 

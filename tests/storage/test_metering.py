@@ -15,6 +15,7 @@ from osms_server.admission import Lanes
 from osms_server.errors import Reason, RequestError
 from osms_server.identity import acting_as
 from osms_server.inquiry import Inquiry
+from osms_server.keys import SigningKeys, rotate
 from osms_server.law import Laws
 from osms_server.meter import Meter
 from osms_server.receipts import Receipts
@@ -231,3 +232,28 @@ async def test_a_page_ends_where_the_quota_does(
             # Another gateway has counted nothing yet.
             second = await Gateway(store).rosters.ListRosterMembers(request, CONTEXT)
     assert [len(second.members), second.next_page_token] == [1, ""]
+
+
+async def test_whom_a_receipt_is_about_cannot_be_tried_out(
+    new_store: StoreFactory, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A number that it is not about counts as a miss, as one that is nobody's does."""
+    keys = tmp_path_factory.mktemp("operator") / "keys"
+    rotate(keys)
+    async with new_store(clock_at(DAY)) as store:
+        gateway = await gateway_of(store)
+        inquiry = Inquiry(store, Laws(store))
+        receipts = Receipts(SigningKeys(keys), inquiry, store.clock)
+        lanes = Lanes(Settings())
+        lanes.meter = gateway.tally
+        consumers = ConsumerServicer(
+            store, Laws(store), inquiry, lanes, Settings(), receipts, forgetful_recorder()
+        )
+        with acting_as(CLINIC):
+            asked = pb.LookupConsumerRequest(iin=KNOWN, purpose=RECEPTION, issue_receipt=True)
+            answered = await consumers.LookupConsumer(asked, CONTEXT)
+            gateway.tally.noted.clear()
+            for iin, misses in ((KNOWN, 0), (UNKNOWN, 1)):
+                request = pb.VerifyReceiptRequest(receipt=answered.eligibility.receipt, iin=iin)
+                await consumers.VerifyReceipt(request, CONTEXT)
+                assert gateway.tally.noted.pop() == (misses, 1)

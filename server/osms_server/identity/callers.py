@@ -76,23 +76,20 @@ def shown_everything() -> bool:
 
 
 def shown_codes() -> bool:
-    """Return whether this task works for somebody who may be told codes that are not restricted."""
-    caller = _current.get(None)
-    return caller is not None and (caller.sees_restricted or Role.CONSUMER_PORTAL in caller.roles)
+    """Return whether the caller may be told codes that are not restricted."""
+    caller = current_caller()
+    return caller.sees_restricted or Role.CONSUMER_PORTAL in caller.roles
 
 
 def shown_deliveries(source: str) -> bool:
-    """Return whether this task works for somebody who may be told when a source sent categories.
+    """Return whether the caller may be told when a source sent categories.
 
     Who is told of a change, and that no other source has sent anything since, knows that it came
     from the one that is left: from the services, perhaps. So it is told to those who send for the
-    source, who know it, and to those who keep the gateway going; and outside a call, where it is
-    nobody's secret.
+    source, who know it, and to those who keep the gateway going.
     """
-    caller = _current.get(None)
-    return caller is None or bool(
-        source in caller.sources or caller.roles & {Role.FUND_OPERATOR, Role.ADMIN}
-    )
+    caller = current_caller()
+    return source in caller.sources or bool(caller.roles & {Role.FUND_OPERATOR, Role.ADMIN})
 
 
 @contextmanager

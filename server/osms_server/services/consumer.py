@@ -201,6 +201,8 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self._meter.single(core_pb2.PURPOSE_BILLING)
         async with self._lanes.desk.turn(context.peer()):
             response = await self._receipts.verify(request)
+        # Else one who has a receipt could try out whom it is about.
+        self._meter.note(response.verdict == pb.RECEIPT_VERDICT_OTHER_PERSON, 1)
         if response.HasField("statement"):
             statement = response.statement
             await self._recorder.one(
@@ -262,7 +264,11 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         return Shared(options.service_date, known, options.at_least_revision, options.purpose)
 
     def _let_ask(self, items: Sequence[pb.LookupItem], shared: Shared) -> None:
-        """Raise RequestError if these are too many at once, or more than the caller's quota."""
+        """Raise RequestError if these are too many at once, or more than the caller may ask.
+
+        Amid a stream, too: by then its client may have lost the purpose.
+        """
+        check_purpose(shared.purpose)
         limit = self._settings.batch_items_max
         if len(items) > limit:
             raise limit_exceeded("batch_items_max", limit, "items")
