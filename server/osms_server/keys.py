@@ -33,6 +33,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from osms.receipts import PublicKeys
 from osms_server import logs
+from osms_storage.private_files import others_may_read, replace_file
 
 PERSON_KEY = "person.key"
 PERSON_KEY_BYTES = 32
@@ -139,16 +140,16 @@ def rotate(folder: Path) -> str:
         if keys or person_key.exists():
             _read_person_key(person_key)
         else:
-            _write(person_key, secrets.token_bytes(PERSON_KEY_BYTES), 0o600)
+            replace_file(person_key, secrets.token_bytes(PERSON_KEY_BYTES))
         number = 1 + max((_number(key_id) for key_id in keys), default=0)
         key = Ed25519PrivateKey.generate()
         key_id = _key_id(number, key.public_key())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _write(folder / f"{key_id}.pem", pem, 0o600)
+        replace_file(folder / f"{key_id}.pem", pem)
         for older, old in keys.items():
             if isinstance(old, Ed25519PrivateKey):
                 pem = _public(old).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-                _write(folder / f"{older}.pem", pem, 0o644)
+                replace_file(folder / f"{older}.pem", pem, mode=0o644)
     return key_id
 
 
@@ -215,7 +216,7 @@ def _check_unchanged_by_others(path: Path) -> None:
 
 
 def _check_unread_by_others(file: Path) -> None:
-    if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if others_may_read(file):
         raise KeysError(f"Others may read {file}: chmod 600 {file}")
 
 
@@ -243,20 +244,3 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _write(file: Path, content: bytes, mode: int) -> None:
-    """Make or replace a file, durably: nobody ever sees a part of it."""
-    written = file.with_name(f".{file.name}.new")
-    written.unlink(missing_ok=True)
-    descriptor = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "wb") as opened:
-        opened.write(content)
-        opened.flush()
-        os.fsync(descriptor)
-    written.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

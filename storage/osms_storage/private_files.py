@@ -36,7 +36,23 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
+
+
+def replace_file(path: Path, content: bytes, *, mode: int = _OWNER_ONLY) -> None:
+    """Make or replace a file, durably: nobody ever sees a part of it.
+
+    One at a time: what a killed process left of another attempt is removed.
+    """
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+    new.replace(path)
+    sync_folder(path.parent)
 
 
 def make_file(path: Path) -> None:
@@ -77,8 +93,8 @@ def _hold(file: BinaryIO, path: Path) -> None:
         raise BlockingIOError(f"Another process is writing {path}.") from None
 
 
-def _sync_folder(folder: Path) -> None:
-    """Let the name of a file be on the disk, too."""
+def sync_folder(folder: Path) -> None:
+    """Let the names of its files be on the disk, too."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -23,6 +23,7 @@ from osms_server.access.chain import Chain
 from osms_server.keys import KeyRing
 from osms_storage.access_log import KeptRecord, all_chains, delete_records, read_chain
 from osms_storage.clock import to_microseconds
+from osms_storage.private_files import sync_folder
 from osms_storage.store import Store
 
 PREFIX = "access-log-"
@@ -112,7 +113,7 @@ async def write_archive(
         signed = json.dumps({"key_id": key_id, "signature": signature.hex()}).encode()
         parts.write_file(f"{name}.sig", signed)
         parts.write_file(f"{name}.json", content)
-        _sync_folder(folder)
+        sync_folder(folder)
     except BaseException:
         parts.discard()
         raise
@@ -215,14 +216,6 @@ def _sync(file: BinaryIO) -> None:
     with file:
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_part(path: Path) -> Iterator[bytes]:

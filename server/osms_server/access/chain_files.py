@@ -20,6 +20,7 @@ from pathlib import Path
 from osms.v1.access_record_pb2 import AccessRecord
 from osms_server.access.chain import Chain
 from osms_server.access.frames import SECTOR_BYTES, frame_of, frames_in
+from osms_storage.private_files import sync_folder
 
 FILE_BYTES = 4 * 1024 * 1024
 """The size of a file; one that begins with a larger record has that record's."""
@@ -103,7 +104,7 @@ class ChainWriter:
             lock = hold(self._path)
             if lock is None:
                 raise FileNotFoundError("Another process took a new chain for an abandoned one.")
-            _sync_folder(folder)
+            sync_folder(folder)
         except OSError:
             with suppress(OSError):
                 self._path.rmdir()
@@ -165,7 +166,7 @@ class ChainWriter:
         try:
             _write(descriptor, bytes(FILE_BYTES), 0)
             os.fsync(descriptor)
-            _sync_folder(self._path)
+            sync_folder(self._path)
         except OSError:
             # On a full disk it takes what would be there for the next attempt.
             with suppress(OSError):
@@ -181,12 +182,3 @@ def _write(file: int, data: bytes, offset: int) -> None:
     while rest:
         written = os.pwrite(file, rest, offset)
         rest, offset = rest[written:], offset + written
-
-
-def _sync_folder(path: Path) -> None:
-    """Make durable which files a folder has."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -6,7 +6,6 @@ authorities are rotated without a restart. Connections that are open stay.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -18,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from osms_server import logs
+from osms_server.identity.followed_files import FollowedFiles
 
 CLIENT_URI = "osms://client/"
 """What the URI in a client certificate's subject alternative names begins with; then its name."""
@@ -60,19 +60,16 @@ class ServerFiles:
         _check(certificate, key, authorities)
         return grpc.ssl_server_certificate_configuration([(key, certificate)], authorities)
 
-    def state(self) -> tuple[tuple[int, int, int], ...]:
-        """Return what is another whenever a file has changed."""
-        return tuple(_states((self.certificate, self.key, self.authorities)))
-
 
 def server_credentials(files: ServerFiles) -> grpc.ServerCredentials:
     """Return credentials that follow the files, and demand a certificate of every client.
 
     Raises OSError and ValueError as `ServerFiles.read`.
     """
-    first = files.read()
-    # Its types do not say so, but None means that nothing has changed.
+    # Its types do not say so, but None means that nothing has changed. It looks before they are
+    # read: what is replaced meanwhile is read again.
     changed: Any = _Following(files).changed
+    first = files.read()
     return grpc.dynamic_ssl_server_credentials(first, changed, require_client_authentication=True)
 
 
@@ -81,16 +78,14 @@ class _Following:
 
     def __init__(self, files: ServerFiles) -> None:
         self._files = files
-        self._state = files.state()
+        self._followed = FollowedFiles(files.certificate, files.key, files.authorities)
         self._lock = threading.Lock()
 
     def changed(self) -> grpc.ServerCertificateConfiguration | None:
         """Return what is new; None: nothing, or nothing that could be used."""
         with self._lock:
-            state = self._files.state()
-            if state == self._state:
+            if not self._followed.changed():
                 return None
-            self._state = state
         try:
             found = self._files.read()
         except (OSError, ValueError) as exc:
@@ -157,12 +152,3 @@ def _check(certificate: bytes, key: bytes, authorities: bytes) -> None:
         raise ValueError("A certificate or key is not readable PEM.") from exc
     if private.public_key() != shown.public_key():
         raise ValueError("The server's key does not belong to its certificate.")
-
-
-def _states(files: tuple[Path, ...]) -> Iterator[tuple[int, int, int]]:
-    for file in files:
-        try:
-            found = file.stat()
-            yield found.st_mtime_ns, found.st_size, found.st_ino
-        except OSError:
-            yield 0, 0, 0

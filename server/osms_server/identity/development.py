@@ -14,8 +14,6 @@ what is missing or ends soon, and lets the store know. All files are for their o
 """
 
 import json
-import os
-import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -37,6 +35,7 @@ from osms_server.identity.issuing import Issued
 from osms_server.identity.registration import new_client, operator
 from osms_server.keys import rotate
 from osms_storage.clients import ClientAction, ClientRecord, read_clients, write_client
+from osms_storage.private_files import others_may_read, replace_file
 from osms_storage.store import Store
 
 GOOD_FOR = timedelta(days=365)
@@ -175,7 +174,7 @@ def make_identities(folder: Path, now: datetime) -> Mapping[str, bytes]:
             ),
         )
         certificates[name] = issued.certificate_pem()
-        _write(folder / "clients" / name / "authorities.pem", authority.certificate_pem())
+        replace_file(folder / "clients" / name / "authorities.pem", authority.certificate_pem())
     _keep_or_make_token_key(folder / "tokens.key", folder / "tokens.jwks")
     if not (folder / "receipts").exists():
         rotate(folder / "receipts")
@@ -200,8 +199,8 @@ def _kept_or_made(
     except (FileNotFoundError, ValueError, TypeError):
         pass  # a half of it is as good as nothing
     made = make()
-    _write(key, made.key_pem())
-    _write(certificate, made.certificate_pem())
+    replace_file(key, made.key_pem())
+    replace_file(certificate, made.certificate_pem())
     return made
 
 
@@ -220,10 +219,10 @@ def _keep_or_make_token_key(private: Path, public: Path) -> None:
     if private.exists() and public.exists():
         return
     key = Ed25519PrivateKey.generate()
-    _write(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    replace_file(private, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     shown = OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
     key_set = {"keys": [{**shown, "alg": "EdDSA", "use": "sig", "kid": key_id(shown)}]}
-    _write(public, json.dumps(key_set, indent=2).encode())
+    replace_file(public, json.dumps(key_set, indent=2).encode())
 
 
 def key_id(shown: Mapping[str, str]) -> str:
@@ -235,14 +234,5 @@ def key_id(shown: Mapping[str, str]) -> str:
 
 def _make_private(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if stat.S_IMODE(folder.stat().st_mode) & 0o077:
+    if others_may_read(folder):
         raise ValueError(f"Others may enter {folder}, where keys are to lie: chmod 700 it.")
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file for its owner alone, whole or not at all."""
-    new = file.with_name(f"{file.name}.new")
-    new.unlink(missing_ok=True)  # of a run that was killed
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-        opened.write(content)
-    new.replace(file)

@@ -15,6 +15,7 @@ from pathlib import Path
 import jwt
 
 from osms_server import logs
+from osms_server.identity.followed_files import FollowedFiles
 
 ALGORITHMS = ["EdDSA", "ES256"]
 """Of public keys only: a shared secret would let everybody who verifies sign, too."""
@@ -57,7 +58,7 @@ class Tokens:
         """Read the keys. Raises OSError or ValueError if there are none to be read."""
         self._file = keys
         self._audience = audience
-        self._read_from = self._state()
+        self._followed = FollowedFiles(keys)
         self._keys = _read(keys)
         self._looks_at = 0.0
         self._kept: OrderedDict[str, Token] = OrderedDict()
@@ -105,10 +106,8 @@ class Tokens:
         if now < self._looks_at:
             return
         self._looks_at = now + KEYS_LOOKED_AT_EVERY_S
-        state = self._state()
-        if state == self._read_from:
+        if not self._followed.changed():
             return
-        self._read_from = state
         try:
             self._keys = _read(self._file)
         except (OSError, ValueError) as exc:
@@ -117,13 +116,6 @@ class Tokens:
         # A key that was taken away takes its tokens with it.
         self._kept.clear()
         _log.info("token keys read", keys=len(self._keys))
-
-    def _state(self) -> tuple[int, int, int]:
-        try:
-            found = self._file.stat()
-        except OSError:
-            return 0, 0, 0
-        return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _read(file: Path) -> dict[str, jwt.PyJWK]:

@@ -125,15 +125,12 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 self._receipts.issue(answer, request.purpose, ring)
         finally:
             desk.leave()
-        await self._recorder.one(
+        await self._record_one(
             access_record_pb2.ACCESS_KIND_LOOKUP,
             question.iin,
-            purpose=request.purpose,
-            status=answer.status,
-            revision=answer.revision,
-            service_date=answer.service_date,
-            decision_id=answer.decision_id,
-            case_reference=question.case_reference,
+            request.purpose,
+            answer,
+            question.case_reference,
         )
         return response
 
@@ -181,16 +178,12 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
         self._meter.single(request.purpose)
         async with self._lanes.desk.turn(context.peer()):
             iin, response = await self._explain(request)
-        answer = response.eligibility
-        await self._recorder.one(
+        await self._record_one(
             access_record_pb2.ACCESS_KIND_EXPLAIN,
             iin,
-            purpose=request.purpose,
-            status=answer.status,
-            revision=answer.revision,
-            service_date=answer.service_date,
-            decision_id=answer.decision_id,
-            case_reference=clean(request.case_reference),
+            request.purpose,
+            response.eligibility,
+            clean(request.case_reference),
         )
         return response
 
@@ -321,9 +314,29 @@ class ConsumerServicer(consumer_service_pb2_grpc.ConsumerServiceServicer):
                 answer.identity_match = _identity_match(checked, names)
         self._meter.note(misses, len(items))
         day = Fields().service_date(shared.service_date, "service_date", window)
-        await self._record(kind, questions, day, shared.purpose, response)
+        await self._record_many(kind, questions, day, shared.purpose, response)
 
-    async def _record(
+    async def _record_one(
+        self,
+        kind: "access_record_pb2.AccessKind.ValueType",
+        iin: int,
+        purpose: "core_pb2.Purpose.ValueType",
+        answer: core_pb2.Eligibility,
+        case_reference: str,
+    ) -> None:
+        """Write down whom an answer was about."""
+        await self._recorder.one(
+            kind,
+            iin,
+            purpose=purpose,
+            status=answer.status,
+            revision=answer.revision,
+            service_date=answer.service_date,
+            decision_id=answer.decision_id,
+            case_reference=case_reference,
+        )
+
+    async def _record_many(
         self,
         kind: "access_record_pb2.AccessKind.ValueType",
         questions: Sequence[Question | pb.LookupError],

@@ -18,6 +18,7 @@ from osms.receipts import read_keys, write_keys
 from osms_client.cli import app
 from osms_server import keys
 from osms_server.keys import KeysError, SigningKeys, read_ring, rotate, signature_holds
+from osms_storage.private_files import replace_file
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_keys_are_ordered_by_number_not_by_text(folder: Path) -> None:
     pem.unlink()
     number = 9_999
     key_id = keys._key_id(number, key.public_key())
-    keys._write(folder / f"{key_id}.pem", pem_of(key), 0o600)
+    replace_file(folder / f"{key_id}.pem", pem_of(key))
     assert [rotate(folder)[:5], *read_ring(folder).public][0::2] == ["10000", key_id]
 
 
