@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     access_log: Path | None = None
     """Folder in which who was told what is written down before an answer leaves; from there it
     goes into the store. By default beside a file, as STORE-access, and otherwise osms-access in the
-    working folder. It belongs on a disk that stays."""
+    working folder. It belongs on a disk that stays, one for each store."""
     test_clock: Path | None = None
     """File with the ISO instant at which the clock stands; only on loopback."""
     calls_max: Annotated[int, Field(ge=1)] = 4_000
