@@ -17,7 +17,7 @@ from osms_server.access.journal import Journal
 from osms_server.access.shipping import Shipper
 from osms_server.errors import RequestError
 from osms_storage.clock import system_clock
-from osms_storage.errors import StoreUnavailableError
+from osms_storage.errors import BrokenChainError, StoreUnavailableError
 from tests.unit.server.chains import (
     FIRST_IIN,
     WRITER,
@@ -260,6 +260,29 @@ async def kept(keeper: MemoryKeeper, writer: str, records: list[bytes]) -> Chain
     """Let a store have records; return how far it has the chain."""
     await keeper.keep(writer, list(enumerate(records, 1)), ended=False)
     return keeper.chains[writer]
+
+
+async def test_a_chain_that_does_not_fit_the_store_is_left_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is told of once, its files stay, and it holds up no other."""
+    keeper, records = MemoryKeeper(), sealed_records(3)
+    lay(tmp_path, frames_of(records))
+
+    async def refuse(writer: str, *_: object, **__: object) -> None:
+        raise BrokenChainError(writer, 2, "another record")
+
+    kept, keeper.keep = keeper.keep, refuse  # type: ignore[method-assign] # the store has others
+    shipper = Shipper(tmp_path, keeper)
+    await ship_all(shipper)
+    keeper.keep = kept  # type: ignore[method-assign]
+    async with Journal(tmp_path, system_clock) as log:
+        people = await write(log, 10, 1)
+    for _ in range(3):  # what there is, its end, and once more
+        await ship_all(shipper)
+    assert keeper.people() == people
+    assert [path.name for path in chains_in(tmp_path)] == [WRITER]
+    assert capsys.readouterr().out.count("does not fit the store") == 1
 
 
 async def test_one_chain_that_cannot_be_kept_holds_up_no_other(tmp_path: Path) -> None:
