@@ -41,8 +41,10 @@ def settings_of(**given: object) -> Settings:
         return Settings(**options)
     except ValidationError as exc:
         for error in exc.errors():
+            # One that is wrong only beside another has no name of its own.
             name = ".".join(map(str, error["loc"]))
-            typer.echo(f"osms: setting {name}: {error['msg']}", err=True)
+            where = f"setting {name}" if name else "settings"
+            typer.echo(f"osms: {where}: {error['msg']}", err=True)
         raise typer.Exit(2) from exc
     except TOMLDecodeError as exc:
         typer.echo(f"osms: {SETTINGS_FILE}: {exc}", err=True)

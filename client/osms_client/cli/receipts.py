@@ -56,7 +56,8 @@ def _content(text: str) -> str:
         is_file = Path(text).is_file()
     except OSError:  # too long for a name
         is_file = False
-    return Path(text).read_text(encoding="utf-8") if is_file else text
+    # A file of something else is no receipt, and that is what is said of it.
+    return Path(text).read_text(encoding="utf-8", errors="replace") if is_file else text
 
 
 @receipt.command()

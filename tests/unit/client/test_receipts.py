@@ -177,3 +177,12 @@ def test_receipt_verify_fails_in_words(
     result = osms(fake, "receipt", "verify", receipt, "--jwks", keys)
     assert result.exit_code == status
     assert said in result.output
+
+
+def test_a_file_of_something_else_is_no_receipt(fake: FakeGateway, tmp_path: Path) -> None:
+    """Whatever its bytes, and however many: it is not genuine, not an error of the command."""
+    keys, file = tmp_path / "keys.json", tmp_path / "scan.pdf"
+    keys.write_text(JWKS, encoding="utf-8")
+    for content in (b"", b"\xc5\x00\xff" * 1_000_000):
+        file.write_bytes(content)
+        assert osms(fake, "receipt", "verify", file, "--jwks", keys).exit_code == 1
